@@ -1,0 +1,1 @@
+"""The nouns that the stages share; imports go one way, from `errors` upwards."""
