@@ -1,0 +1,201 @@
+"""The tagger: an encoder with a head that gives each word one tag and one score."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoModelForTokenClassification, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from stages.ner.alignment import IGNORE_ID, first_subtokens
+from stages.ner.batching import budget_batches, padding_share
+from stages.ner.errors import PipelineError
+from stages.ner.labels import OUTSIDE, TagSet
+from stages.ner.spans import repair_tags
+from stages.ner.tokenized import TokenizedWindow
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedWords:
+    """What the tagger says of one sentence.
+
+    Args:
+        tags: One tag a word, valid IOB2. Shape: (n_words,).
+        scores: Probability of each word's tag, from 0 to 1; 0 for a word that has no subtoken: it was
+            not seen and is `O`. Shape: (n_words,).
+        n_repaired: How many `I-` tags continued nothing and became `B-`.
+    """
+
+    tags: list[str]
+    scores: list[float]
+    n_repaired: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedSplit:
+    """What the tagger says of a whole split.
+
+    Args:
+        sentences: In corpus order. Shape: (n_sentences,).
+        subtoken_tag_ids: Best tag of every subtoken of every window, in the order of the windows:
+            what the original notebook scores. Shape: (n_windows, n_subtokens).
+        loss: Mean cross-entropy over the targets that are not ignored; 0 if there are none.
+        padding_share: Share of the computed subtokens that was padding.
+    """
+
+    sentences: list[TaggedWords]
+    subtoken_tag_ids: list[list[int]]
+    loss: float
+    padding_share: float
+
+
+def load_encoder(encoder_dir: Path, tag_set: TagSet) -> PreTrainedModel:
+    """Load a checkpoint in float32 under a fresh head for `tag_set`.
+
+    Raises:
+        PipelineError: If transformers cannot load the checkpoint.
+    """
+    return _load_model(
+        encoder_dir,
+        num_labels=len(tag_set.tags),
+        id2label=tag_set.id2label,
+        label2id=tag_set.label2id,
+        ignore_mismatched_sizes=True,  # a checkpoint that was fine-tuned for other tags brings another head
+    )
+
+
+class WindowCollator:
+    """Stacks windows of unequal length, padded on the right to the longest.
+
+    Args:
+        pad_id: The subtoken to pad with.
+    """
+
+    def __init__(self, pad_id: int | None) -> None:
+        self.pad_id = pad_id or 0
+
+    def __call__(self, rows: Sequence[TokenizedWindow]) -> dict[str, torch.Tensor]:
+        """Give the arguments of the model's forward pass, each of shape (n_rows, longest row)."""
+        input_ids = [torch.tensor(row.window.input_ids) for row in rows]
+        columns = {
+            "input_ids": (input_ids, self.pad_id),
+            "attention_mask": ([torch.ones_like(ids) for ids in input_ids], 0),
+            "labels": ([torch.tensor(row.targets) for row in rows], IGNORE_ID),
+        }
+        return {
+            name: pad_sequence(tensors, batch_first=True, padding_value=value)
+            for name, (tensors, value) in columns.items()
+        }
+
+
+class Tagger:
+    """Tags windows in batches of similar length and gives the words back in corpus order.
+
+    Args:
+        model: Encoder and head, on the device to compute on.
+        subtokens_per_batch: Most subtokens computed at once, padding included.
+    """
+
+    def __init__(self, model: PreTrainedModel, *, subtokens_per_batch: int) -> None:
+        self.model = model
+        self.subtokens_per_batch = subtokens_per_batch
+        names = {int(number): tag for number, tag in (model.config.id2label or {}).items()}
+        self.tag_set = TagSet([names[number] for number in sorted(names)])
+        self._collate = WindowCollator(model.config.pad_token_id)
+
+    @classmethod
+    def load(cls, tagger_dir: Path, *, subtokens_per_batch: int) -> "Tagger":
+        """Load a fine-tuned tagger onto the machine's accelerator, or the processor where it has none.
+
+        Raises:
+            PipelineError: If the folder is no checkpoint that transformers can load.
+        """
+        model = _load_model(tagger_dir)
+        device = torch.accelerator.current_accelerator()
+        if device:
+            model.to(device)  # type: ignore[arg-type] # the library's wrapper hides the signature
+        return cls(model, subtokens_per_batch=subtokens_per_batch)
+
+    def tag(self, rows: Sequence[TokenizedWindow], n_words: Sequence[int]) -> TaggedSplit:
+        """Tag every word of a split.
+
+        Args:
+            rows: The windows of all sentences. Shape: (n_windows,).
+            n_words: Words of each sentence. Shape: (n_sentences,).
+        """
+        lengths = [len(row.window.input_ids) for row in rows]
+        batches = budget_batches(lengths, self.subtokens_per_batch)
+        tag_ids: list[list[int]] = [[]] * len(rows)
+        probabilities: list[list[float]] = [[]] * len(rows)
+        loss, n_targets = 0.0, 0
+        was_training = self.model.training
+        self.model.train(False)
+        with torch.inference_mode():
+            for batch in batches:
+                best, scores, batch_loss, n_batch_targets = self._tag_batch([rows[index] for index in batch])
+                loss += batch_loss
+                n_targets += n_batch_targets
+                for row, index in enumerate(batch):
+                    tag_ids[index] = best[row, : lengths[index]].tolist()
+                    probabilities[index] = scores[row, : lengths[index]].tolist()
+        self.model.train(was_training)
+        return TaggedSplit(
+            sentences=self._join_words(rows, tag_ids, probabilities, n_words),
+            subtoken_tag_ids=tag_ids,
+            loss=loss / n_targets if n_targets else 0.0,
+            padding_share=padding_share(lengths, batches),
+        )
+
+    def _tag_batch(
+        self, rows: Sequence[TokenizedWindow]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], float, int]:
+        """Give best tag and its probability for each subtoken, the summed loss and the number of targets."""
+        batch = {name: tensor.to(self.model.device) for name, tensor in self._collate(rows).items()}
+        targets = batch.pop("labels")  # (rows, subtokens)
+        logits = self.model(**batch).logits.float()  # (rows, subtokens, tags)
+        loss = cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_ID, reduction="sum")
+        scores, best = logits.softmax(-1).max(-1)  # both (rows, subtokens)
+        return best.cpu().numpy(), scores.cpu().numpy(), float(loss), int((targets != IGNORE_ID).sum())
+
+    def _join_words(
+        self,
+        rows: Sequence[TokenizedWindow],
+        tag_ids: Sequence[Sequence[int]],
+        probabilities: Sequence[Sequence[float]],
+        n_words: Sequence[int],
+    ) -> list[TaggedWords]:
+        """Decode subtokens to words: a word's tag is its first subtoken's best tag, then IOB2 is repaired."""
+        tags = [[OUTSIDE] * n for n in n_words]
+        scores = [[0.0] * n for n in n_words]
+        for row, best, probability in zip(rows, tag_ids, probabilities, strict=True):
+            for position, word_id in first_subtokens(row.window.word_ids):
+                word = row.window.first_word + word_id
+                tags[row.sentence][word] = self.tag_set.tags[best[position]]
+                scores[row.sentence][word] = probability[position]
+        tagged = []
+        for sentence_tags, sentence_scores in zip(tags, scores, strict=True):
+            repaired, n_repaired = repair_tags(sentence_tags)
+            tagged.append(TaggedWords(repaired, sentence_scores, n_repaired))
+        return tagged
+
+
+def _load_model(folder: Path, **settings: object) -> PreTrainedModel:
+    # Its table of head weights that are new says what is expected.
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, **settings
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise PipelineError(
+            f"{folder}: transformers cannot load it as a tagger ({reason}).",
+            remedy="choose another model.checkpoint: an encoder such as BERT, RoBERTa or XLM-R.",
+        ) from error
+    return model

@@ -1,0 +1,106 @@
+"""The encoder's own tokenizer, applied to words that are already split."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from stages.ner.errors import PipelineError
+
+ROBERTA_LIKE = {
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "xlm-roberta-xl",
+    "longformer",
+    "mpnet",
+    "ibert",
+    "data2vec-text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WordTokenizer:
+    """A fast tokenizer (WordPiece, SentencePiece or byte-level) that takes sentences as lists of words.
+
+    Args:
+        tokenizer: The library's tokenizer, without truncation and padding.
+        prefix: Special tokens that the encoder expects before a sentence.
+        suffix: Special tokens that it expects after one.
+        max_length: Most subtokens that the encoder takes, special tokens included; None if it has no limit.
+    """
+
+    tokenizer: Tokenizer
+    prefix: list[int]
+    suffix: list[int]
+    max_length: int | None
+
+    @classmethod
+    def load(cls, encoder_dir: Path) -> "WordTokenizer":
+        """Load `tokenizer.json` from a checkpoint's folder, without torch or transformers.
+
+        Raises:
+            PipelineError: If there is none: a slow tokenizer cannot tell which word a subtoken is from.
+        """
+        path = encoder_dir / "tokenizer.json"
+        if not path.is_file():
+            raise PipelineError(
+                f"model.checkpoint: {encoder_dir} has no tokenizer.json, so its tokenizer is a slow one.",
+                remedy="choose a checkpoint with a fast tokenizer.",
+            )
+        definition = json.loads(path.read_text(encoding="utf-8"))
+        _add_prefix_space(definition["pre_tokenizer"])
+        tokenizer = Tokenizer.from_str(json.dumps(definition))
+        tokenizer.no_truncation()  # a checkpoint may bring both along: MiniLM's cuts at 128 and pads to it
+        tokenizer.no_padding()
+        bare = tokenizer.encode(["a"], is_pretokenized=True, add_special_tokens=False).ids
+        dressed = tokenizer.encode(["a"], is_pretokenized=True).ids
+        start = next(i for i in range(len(dressed)) if dressed[i : i + len(bare)] == bare)
+        return cls(tokenizer, dressed[:start], dressed[start + len(bare) :], _read_max_length(encoder_dir))
+
+    def encode(self, sentences: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+        """Split words into subtokens.
+
+        Args:
+            sentences: Words of each sentence. Shape: (n_sentences, n_words).
+
+        Returns:
+            Subtoken ids of each word; none for a word that the tokenizer drops, such as a control
+            character. Shape: (n_sentences, n_words, n_subtokens of the word).
+        """
+        encodings = self.tokenizer.encode_batch(
+            [list(words) for words in sentences], is_pretokenized=True, add_special_tokens=False
+        )
+        result = []
+        for words, encoding in zip(sentences, encodings, strict=True):
+            pieces: list[list[int]] = [[] for _ in words]
+            for subtoken, word in zip(encoding.ids, encoding.word_ids, strict=True):
+                if word is not None:
+                    pieces[word].append(subtoken)
+            result.append(pieces)
+        return result
+
+
+def _add_prefix_space(pre_tokenizer: dict[str, Any] | None) -> None:
+    """Let a byte-level tokenizer see each word as in running text, with a blank before it."""
+    if pre_tokenizer is None:
+        return
+    if pre_tokenizer["type"] == "ByteLevel":
+        pre_tokenizer["add_prefix_space"] = True
+    for part in pre_tokenizer.get("pretokenizers", []):
+        _add_prefix_space(part)
+
+
+def _read_max_length(encoder_dir: Path) -> int | None:
+    """Find how many subtokens the encoder takes, from its tokenizer's settings and its positions."""
+    config = json.loads((encoder_dir / "config.json").read_text(encoding="utf-8"))
+    settings_file = encoder_dir / "tokenizer_config.json"
+    settings = json.loads(settings_file.read_text(encoding="utf-8")) if settings_file.is_file() else {}
+    positions = config.get("max_position_embeddings")
+    if positions and config.get("model_type") in ROBERTA_LIKE:
+        positions -= config.get("pad_token_id", 1) + 1  # these count positions from behind the padding id
+    limits = [limit for limit in (positions, settings.get("model_max_length")) if limit and limit > 0]
+    return int(min(limits)) if limits and min(limits) < 10**6 else None  # 1e30 stands for "no limit"

@@ -1,0 +1,36 @@
+"""Fixtures that several test files use."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline_clone import ROOT, Clone, make_clone
+from tests.tiny_encoder import build_tiny_encoder
+
+
+@pytest.fixture
+def shared(request) -> Path:
+    """Give the folder of test material beside the repository."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"../shared is absent: {request.node.name} is not tested")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_clone(tmp_path_factory) -> Clone:
+    """Run the whole pipeline once; tests work on copies of it."""
+    folder = tmp_path_factory.mktemp("finished")
+    words = (ROOT / "tests/corpus/NER-de-train.tsv").read_text(encoding="utf-8").split()
+    clone = make_clone(folder / "project", build_tiny_encoder(folder / "encoder", words))
+    clone.run("dvc", "repro")
+    clone.commit("Run the pipeline")
+    return clone
+
+
+@pytest.fixture
+def clone(finished_clone, tmp_path) -> Clone:
+    """Give a copy of the finished pipeline, its cache included."""
+    shutil.copytree(finished_clone.root, tmp_path / "project", symlinks=True)
+    return Clone(tmp_path / "project")

@@ -1,0 +1,57 @@
+"""Every file in profiles/ can stand in for params.yaml."""
+
+import pytest
+
+from stages import download, evaluate, fine_tune, report, tokenize_align
+from stages.ner.params import load_params, read_yaml
+from tests.pipeline_clone import ROOT
+
+MODELS = [
+    download.CorpusStageParams,
+    download.CheckpointStageParams,
+    tokenize_align.StageParams,
+    fine_tune.StageParams,
+    evaluate.StageParams,
+    report.StageParams,
+]
+FILES = [ROOT / "params.yaml", *sorted((ROOT / "profiles").glob("*.yaml"))]
+
+
+def keys(content: dict, prefix: str = "") -> set[str]:
+    """List all keys with their sections."""
+    return {
+        name
+        for key, value in content.items()
+        for name in (keys(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key})
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_each_file_has_the_keys_of_params_yaml(path):
+    assert keys(read_yaml(path)) == keys(read_yaml(ROOT / "params.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_each_file_loads_through_the_models_of_the_stages(path):
+    """And no top-level key is one that no stage reads."""
+    read = set()
+    for model in MODELS:
+        load_params(path, model)
+        read |= set(model.model_fields)
+    assert read == set(read_yaml(path))
+
+
+def test_germeval14_is_the_experiment_of_the_notebook():
+    """The notebook's TrainingArguments, checkpoint and corpus."""
+    profile = read_yaml(ROOT / "profiles/germeval14.yaml")
+    assert profile["train"] == {
+        "lr": 2e-5,
+        "batch_size": 32,
+        "epochs": 5,
+        "weight_decay": 0.01,
+        "warmup_share": 0.0,
+    }
+    assert profile["tokenize"]["label_all_tokens"] is True
+    assert profile["model"] == {"checkpoint": "bert-base-multilingual-cased", "revision": "main"}
+    source = read_yaml(ROOT / profile["data"]["source"])
+    assert (source["dataset"], source["revision"]) == ("GermanEval/germeval_14", "refs/convert/parquet")

@@ -1,0 +1,34 @@
+"""Print the headline scores of the last run: `python -m tools.headline`."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from stages.ner.errors import PipelineError, run_command
+from stages.ner.files import read_json
+
+
+def main() -> None:
+    """Read `metrics/evaluate.json` and show one row a split."""
+    scores_file = Path("metrics/evaluate.json")
+    if not scores_file.is_file():
+        raise PipelineError(
+            f"{scores_file}: no scores yet.", remedy="run dvc repro in the project's root folder."
+        )
+    table = Table(
+        "split", "F1 on words", "95 % interval", "precision", "recall", "subtoken F1", title="Scores"
+    )
+    for split, scores in sorted(read_json(scores_file).items()):
+        figures = {name: f"{value:.4f}" for name, value in scores.items()}
+        interval = f"{figures['f1_low']} to {figures['f1_high']}"
+        table.add_row(
+            split, figures["f1"], interval, *(figures[k] for k in ("precision", "recall", "subtoken_f1"))
+        )
+    console = Console()
+    console.print(table)
+    console.print("The report: metrics/report/index.html")
+
+
+if __name__ == "__main__":
+    run_command(main)
