@@ -20,7 +20,7 @@ from stages.ner.errors import PipelineError, run_command
 from stages.ner.files import write_json
 from stages.ner.labels import TagSet
 from stages.ner.params import Params, load_params
-from stages.ner.spans import decode_spans
+from stages.ner.spans import decode_spans, repair_tags
 from stages.ner.tokenized import TokenizedWindow, write_windows
 from stages.ner.tokenizer import WordTokenizer
 
@@ -59,12 +59,16 @@ class SplitCounts:
         self.counts["truncated_words"] += n_truncated
 
     def add_window(self, window: Window, targets: list[int], tag_set: TagSet) -> None:
-        """Count a window, and the entities that seqeval sees in its targets."""
+        """Count a window, and the entities that seqeval sees in its targets.
+
+        Its default mode, which the notebook uses, takes an I- tag that continues nothing for an entity:
+        the rest of a name that began in the window before, or at a word without subtoken.
+        """
         self.counts["windows"] += 1
         self.counts["subtokens"] += len(window.input_ids)
         self.max_subtokens = max(self.max_subtokens, len(window.input_ids))
         tags = [tag_set.tags[target] for target in targets if target != IGNORE_ID]
-        self.by_label.update(span.label for span in decode_spans(tags))
+        self.by_label.update(span.label for span in decode_spans(repair_tags(tags)[0]))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the keys of `metrics/tokenize.json`."""

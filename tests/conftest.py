@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline_clone import ROOT, Clone, make_clone
+from tests.pipeline_clone import ROOT, Clone, make_tiny_clone
 from tests.tiny_encoder import build_tiny_encoder
 
 
@@ -23,7 +23,7 @@ def finished_clone(tmp_path_factory) -> Clone:
     """Run the whole pipeline once; tests work on copies of it."""
     folder = tmp_path_factory.mktemp("finished")
     words = (ROOT / "tests/corpus/NER-de-train.tsv").read_text(encoding="utf-8").split()
-    clone = make_clone(folder / "project", build_tiny_encoder(folder / "encoder", words))
+    clone = make_tiny_clone(folder / "project", build_tiny_encoder(folder / "encoder", words))
     clone.run("dvc", "repro")
     clone.commit("Run the pipeline")
     return clone

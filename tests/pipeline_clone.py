@@ -16,9 +16,9 @@ TINY_PARAMS = {
     ("data", "source"): "tests/corpus",
     ("model", "checkpoint"): "encoder",
     ("tokenize", "max_length"): 128,
-    ("train", "epochs"): 2,
+    ("train", "epochs"): 20,
     ("train", "batch_size"): 4,
-    ("train", "lr"): 5e-3,
+    ("train", "lr"): 3e-3,
     ("evaluate", "bootstrap_samples"): 50,
     ("report", "examples"): 3,
 }
@@ -102,8 +102,13 @@ def stages_run(output: str) -> set[str]:
     return set(re.findall(r"^Running stage '(\w+)'", output, re.MULTILINE))
 
 
-def make_clone(folder: Path, encoder: Path) -> Clone:
-    """Copy the project as it stands, uncommitted files included, give it tiny parameters and commit."""
+def copy_project(folder: Path, *, with_results: bool) -> Clone:
+    """Copy the project as it stands, uncommitted files included, and commit it there.
+
+    Args:
+        folder: Where to.
+        with_results: Whether dvc.lock and metrics/ come along.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -112,13 +117,20 @@ def make_clone(folder: Path, encoder: Path) -> Clone:
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if not name.startswith(RESULTS) and (ROOT / name).is_file():
+        if (with_results or not name.startswith(RESULTS)) and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    shutil.copytree(encoder, folder / "encoder")
     clone = Clone(folder)
+    clone.run("git", "init", "--quiet", "--initial-branch", "main")
+    clone.commit("Copy the project")
+    return clone
+
+
+def make_tiny_clone(folder: Path, encoder: Path) -> Clone:
+    """Copy the project and give it a tiny corpus, a two-layer encoder and few epochs."""
+    clone = copy_project(folder, with_results=False)
+    shutil.copytree(encoder, folder / "encoder")
     for (section, key), value in TINY_PARAMS.items():
         clone.set_param(section, key, value)
-    clone.run("git", "init", "--quiet", "--initial-branch", "main")
-    clone.commit("A tiny pipeline")
+    clone.commit("Make it tiny")
     return clone

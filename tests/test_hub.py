@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from huggingface_hub import close_session, constants
@@ -27,6 +28,7 @@ def empty_cache(monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(hub, "PAUSES_SECONDS", (0.0,) * 6)
+    monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda _: None))
     monkeypatch.setenv("no_proxy", "*")
     use_endpoint(monkeypatch, "http://127.0.0.1:9")
     yield
@@ -258,15 +260,23 @@ def test_a_password_in_the_address_is_not_printed(monkeypatch):
     assert "secret" not in explain_question()
 
 
+def test_one_question_is_asked(stub_hub, monkeypatch, tmp_path):
+    """Left to itself, the library first asks the Hub for a list of AI agents."""
+    monkeypatch.setattr(constants, "AGENT_HARNESSES_PATH", str(tmp_path / "agents.json"))
+    monkeypatch.setattr("huggingface_hub.utils._detect_agent._registry", None)
+    server = stub_hub()
+    ask()
+    assert len(server.requests) == 1
+
+
 def test_the_answer_lists_files_with_their_hashes(stub_hub):
     """A large file has a SHA-256, another one the id that Git gives it."""
-    server = stub_hub()
+    stub_hub()
     repo = ask()
     config = ENCODER["config.json"]
     git_oid = hashlib.sha1(b"blob %d\0" % len(config) + config, usedforsecurity=False).hexdigest()
     assert repo.files[0] == hub.HubFile("config.json", len(config), None, git_oid)
     assert repo.files[1].sha256 == hashlib.sha256(ENCODER["model.safetensors"]).hexdigest()
-    assert len(server.requests) == 1
 
 
 def test_a_renamed_repository_is_found_under_its_new_name(stub_hub, tmp_path):
@@ -284,6 +294,7 @@ def test_a_renamed_repository_is_found_under_its_new_name(stub_hub, tmp_path):
         pytest.param({"lfs_redirect": True}, id="large-files-elsewhere"),
         pytest.param({"fail_first": 3, "fail_methods": "GET"}, id="503-on-GET"),
         pytest.param({"fail_first": 1}, id="503-on-HEAD"),
+        pytest.param({"fail_first": 8, "fail_methods": "HEAD"}, id="503-for-longer-than-the-library-tries"),
         pytest.param({"fail_first": 1, "fail_methods": "GET", "fail_status": 500}, id="500"),
         pytest.param({"truncate_first": 1, "truncate_match": "safetensors"}, id="cut-transfer"),
     ],
@@ -314,6 +325,15 @@ def test_a_download_that_hangs_is_left(stub_hub, tmp_path, monkeypatch, caplog):
         hub.download_files(repo, ["config.json"], tmp_path / "encoder")
     assert "waiting, for" in caplog.text
     assert not list(tmp_path.glob("encoder/*"))
+
+
+def test_a_slow_download_that_goes_on_is_not_left(stub_hub, tmp_path, monkeypatch):
+    """Sixteen chunks of a tenth of a second each outlast a limit that each of them keeps."""
+    monkeypatch.setattr(hub, "STALL_SECONDS", 1.0)
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 2**16)
+    monkeypatch.setattr(hub.tqdm, "update", lambda *_: threading.Event().wait(0.1))
+    stub_hub()
+    hub.download_files(ask(), ["model.safetensors"], tmp_path / "encoder")
 
 
 def test_a_damaged_copy_in_the_cache_is_fetched_again(stub_hub, tmp_path, caplog):

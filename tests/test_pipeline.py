@@ -7,9 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.pipeline_clone import Clone, stages_run
+from tests.test_dvc_yaml import PIPELINE
 
 TRAINING = {"fine_tune", "evaluate", "report"}
 DOWNLOADS = {"download_corpus", "download_checkpoint"}
+EVALUATE = PIPELINE["evaluate"]["cmd"].split()
 ALL = DOWNLOADS | {"tokenize_align"} | TRAINING
 
 
@@ -75,7 +77,7 @@ def test_the_tagger_is_a_plain_checkpoint_without_pickle(clone):
 @pytest.mark.parametrize(
     ("section", "key", "value", "expected"),
     [
-        pytest.param("train", "lr", "3e-3", TRAINING, id="train.lr"),
+        pytest.param("train", "lr", "2e-3", TRAINING, id="train.lr"),
         pytest.param("report", "examples", "2", {"report"}, id="report.examples"),
         pytest.param("tokenize", "max_length", "100", ALL - DOWNLOADS, id="tokenize.max_length"),
     ],
@@ -129,6 +131,49 @@ def test_an_override_reaches_the_stage_as_a_number(clone):
     assert read_json(clone, "models/ner/run_config.json")["train"]["lr"] == 3e-5
     difference = json.loads(clone.run("dvc", "metrics", "diff", "--json", "HEAD"))
     assert difference["metrics/evaluate.json"]["test.loss"]["diff"] != 0
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "named"),
+    [
+        pytest.param(
+            "params.yaml", "weight_decay: 0.01", "weight_decay: 0.02", "train.weight_decay", id="params"
+        ),
+        pytest.param("stages/ner/spans.py", '"""Spans', '"""All spans', "stages/ner/spans.py", id="code"),
+    ],
+)
+def test_an_edit_while_training_is_not_recorded(clone, file, old, new, named):
+    """The stage stops before DVC writes the lock file; the old inputs then find the finished run."""
+    clone.set_param("train", "warmup_share", 0.2)
+    # The edit comes from inside the run, after the inputs were read: no clock decides.
+    hook = f"""
+        edited = Path({file!r})
+        if {new!r} not in edited.read_text():
+            edited.write_text(edited.read_text().replace({old!r}, {new!r}))
+"""
+    clone.edit(
+        "stages/fine_tune.py",
+        "        with run.writing() as folder:\n",
+        hook + "        with run.writing() as folder:\n",
+    )
+    lock = (clone.root / "dvc.lock").read_bytes()
+    output = clone.run("dvc", "repro", status=255)
+    (line,) = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert re.search(rf"edited while it ran: {re.escape(named)}.* Remedy: ", line)
+    assert (clone.root / "dvc.lock").read_bytes() == lock
+
+    clone.edit(file, new, old)
+    output = clone.run("dvc", "repro")
+    assert "taking the finished run" in output
+    assert not list((clone.root / "models/checkpoints").iterdir())
+
+
+def test_a_tagger_of_other_parameters_is_not_scored(clone):
+    """Should a lock file lie all the same, evaluate names the parameter and the way out."""
+    clone.edit("models/ner/run_config.json", '"batch_size": 4', '"batch_size": 5')
+    output = clone.run(*EVALUATE, status=1)
+    assert "train.batch_size is 4, but models/ner was trained with 5" in output
+    assert "dvc repro -f -s fine_tune" in output
 
 
 def test_a_fresh_clone_that_pulls_runs_nothing(clone, tmp_path):

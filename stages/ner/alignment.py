@@ -49,8 +49,13 @@ def cut_windows(
 
     Returns:
         At least one window, also for a sentence without any subtoken.
+
+    Raises:
+        ValueError: If the special tokens leave no room for a word: the cutting would never end.
     """
     capacity = max_length - len(prefix) - len(suffix)
+    if capacity < 1:
+        raise ValueError(f"{len(prefix) + len(suffix)} special tokens leave no room in {max_length}")
     pieces = [piece[:capacity] for piece in pieces]
     ranges = list(_word_ranges([len(piece) for piece in pieces], capacity, stride))
     # Neighbours (a, b) and (c, d) share the words c to b; the middle of those is where the speaker changes.

@@ -67,9 +67,19 @@ def write_split(path: Path, sentences: Iterable[Sentence], tag_set: TagSet, *, h
 
 
 def read_tag_set(path: Path) -> TagSet:
-    """Read the tag names that `write_split` put into the schema of a split."""
-    features = json.loads(pq.read_schema(path).metadata[b"huggingface"])["info"]["features"]
-    return TagSet(tuple(features["ner_tags"]["feature"]["names"]))
+    """Read the tag names that `write_split` put into the schema of a split.
+
+    Raises:
+        PipelineError: If the file is no Parquet file that `download_corpus` wrote.
+    """
+    try:
+        features = json.loads(pq.read_schema(path).metadata[b"huggingface"])["info"]["features"]
+        return TagSet(tuple(features["ner_tags"]["feature"]["names"]))
+    except (pa.ArrowInvalid, KeyError, TypeError, OSError) as error:
+        raise PipelineError(
+            f"{path}: cannot be read as a split of the corpus ({error}).",
+            remedy="make it again: dvc repro -f -s download_corpus",
+        ) from error
 
 
 def iterate_split(path: Path) -> Iterator[Sentence]:
@@ -78,16 +88,9 @@ def iterate_split(path: Path) -> Iterator[Sentence]:
     Raises:
         PipelineError: If the file is no Parquet file that `download_corpus` wrote.
     """
-    try:
-        tags = read_tag_set(path).tags
-        file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, KeyError, TypeError, OSError) as error:
-        raise PipelineError(
-            f"{path}: cannot be read as a split of the corpus ({error}).",
-            remedy="make it again: dvc repro -f -s download_corpus",
-        ) from error
-    with file:
-        for batch in file.iter_batches():
+    tags = read_tag_set(path).tags
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(SENTENCES_PER_ROW_GROUP):
             for row in batch.to_pylist():
                 inner = row.get("nested_ner_tags")
                 yield Sentence(

@@ -79,7 +79,7 @@ def read_germeval(path: Path) -> Iterator[Sentence]:
             lines = lines[1:]
             if not lines:
                 raise place.error("a header without a sentence.", "remove it, or add the sentence's words.")
-        rows = [_germeval_columns(line, place) for place, line in lines]
+        rows = [_germeval_columns(line, place, word) for word, (place, line) in enumerate(lines, start=1)]
         places = [place for place, _ in lines]
         outer, inner = [row[1] for row in rows], [row[2] for row in rows]
         check_tags(outer, places)
@@ -125,7 +125,7 @@ def check_tags(tags: Sequence[str], places: Sequence[Place]) -> None:
         previous = tag
 
 
-def _germeval_columns(line: str, place: Place) -> list[str]:
+def _germeval_columns(line: str, place: Place, number: int) -> list[str]:
     columns = line.split("\t")
     while len(columns) > 4 and columns[-1] == "":
         columns.pop()
@@ -134,15 +134,19 @@ def _germeval_columns(line: str, place: Place) -> list[str]:
             f"{len(columns)} columns, not 4.",
             "write number, word, outer tag and inner tag, separated by tabs (two columns: name it .conll).",
         )
-    if not columns[0].isdecimal():
-        raise place.error(f"{columns[0]!r} is no word number.", "number the words of a sentence from 1.")
+    if columns[0] != str(number):  # a word is missing, or the empty line between two sentences
+        raise place.error(
+            f"{columns[0]!r} stands where the number of word {number} should.",
+            "number the words of each sentence from 1, and put an empty line between sentences.",
+        )
     if not columns[1]:
         raise place.error("the word is empty.", "write the word in column 2, or remove the line.")
     return columns[1:]
 
 
 def _conll_columns(line: str, place: Place) -> tuple[str, str]:
-    columns = re.split(r"\t" if "\t" in line else r" +", line.rstrip("\t "))
+    line = line.rstrip("\t ")
+    columns = re.split(r"\t" if "\t" in line else r" +", line)
     if len(columns) != 2 or not all(columns):
         raise place.error(
             f"{len(columns)} columns, not 2." if len(columns) != 2 else "the word is empty.",

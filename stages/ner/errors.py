@@ -16,7 +16,8 @@ class PipelineError(Exception):
     """
 
     def __init__(self, problem: str, *, remedy: str) -> None:
-        super().__init__(f"{problem} Remedy: {remedy}")
+        # A library's reason that is quoted in `problem` may have several lines.
+        super().__init__(" ".join(f"{problem} Remedy: {remedy}".splitlines()))
 
 
 def run_command(command: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForTokenClassification, PreTrainedModel
@@ -58,10 +59,12 @@ def load_encoder(encoder_dir: Path, tag_set: TagSet) -> PreTrainedModel:
     """Load a checkpoint in float32 under a fresh head for `tag_set`.
 
     Raises:
-        PipelineError: If transformers cannot load the checkpoint.
+        PipelineError: If transformers cannot load the checkpoint, or finds no weights in it for a part
+            of the encoder, which would then be random.
     """
     return _load_model(
         encoder_dir,
+        has_new_head=True,
         num_labels=len(tag_set.tags),
         id2label=tag_set.id2label,
         label2id=tag_set.label2id,
@@ -115,7 +118,7 @@ class Tagger:
         Raises:
             PipelineError: If the folder is no checkpoint that transformers can load.
         """
-        model = _load_model(tagger_dir)
+        model = _load_model(tagger_dir, has_new_head=False)
         device = torch.accelerator.current_accelerator()
         if device:
             model.to(device)  # type: ignore[arg-type] # the library's wrapper hides the signature
@@ -184,18 +187,32 @@ class Tagger:
         return tagged
 
 
-def _load_model(folder: Path, **settings: object) -> PreTrainedModel:
-    # Its table of head weights that are new says what is expected.
+def _load_model(folder: Path, *, has_new_head: bool, **settings: object) -> PreTrainedModel:
+    # Instead of its table of new weights, most of them expected, the others are an error below.
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, **settings
+        model: PreTrainedModel
+        model, found = AutoModelForTokenClassification.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+            **settings,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise PipelineError(
             f"{folder}: transformers cannot load it as a tagger ({reason}).",
             remedy="choose another model.checkpoint: an encoder such as BERT, RoBERTa or XLM-R.",
         ) from error
+    random = found["missing_keys"] | {name for name, *_ in found["mismatched_keys"]}
+    if has_new_head:
+        random = {name for name in random if name.startswith(f"{model.base_model_prefix}.")}
+    if random:
+        raise PipelineError(
+            f"{folder}: its weights lack {len(random)} that its config.json asks for, such as {min(random)}.",
+            remedy="choose another model.checkpoint: one whose weights and config.json belong together.",
+        )
     return model

@@ -65,8 +65,15 @@ def write_windows(path: Path, rows: Iterable[TokenizedWindow], settings: dict[st
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Read the parameters that made a file of windows."""
-    return dict(json.loads(pq.read_schema(path).metadata[SETTINGS_KEY]))
+    """Read the parameters that made a file of windows.
+
+    Raises:
+        PipelineError: If the file is no Parquet file that `tokenize_align` wrote.
+    """
+    try:
+        return dict(json.loads(pq.read_schema(path).metadata[SETTINGS_KEY]))
+    except (pa.ArrowInvalid, KeyError, TypeError, OSError) as error:
+        raise _unreadable(path, error) from error
 
 
 def read_windows(path: Path) -> list[TokenizedWindow]:
@@ -78,10 +85,14 @@ def _iterate_windows(path: Path) -> Iterator[TokenizedWindow]:
     try:
         table = pq.read_table(path, columns=SCHEMA.names)
     except (pa.ArrowInvalid, OSError) as error:
-        raise PipelineError(
-            f"{path}: cannot be read as a tokenised split ({error}).",
-            remedy="make it again: dvc repro -f -s tokenize_align",
-        ) from error
+        raise _unreadable(path, error) from error
     columns = (table[name].to_pylist() for name in SCHEMA.names)
     for sentence, first_word, input_ids, word_ids, targets in zip(*columns, strict=True):
         yield TokenizedWindow(sentence, Window(first_word, input_ids, word_ids), targets)
+
+
+def _unreadable(path: Path, error: Exception) -> PipelineError:
+    return PipelineError(
+        f"{path}: cannot be read as a tokenised split ({error}).",
+        remedy="make it again: dvc repro -f -s tokenize_align",
+    )

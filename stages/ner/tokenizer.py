@@ -15,7 +15,10 @@ ROBERTA_LIKE = {
     "xlm-roberta",
     "camembert",
     "xlm-roberta-xl",
+    "roberta-prelayernorm",
+    "xmod",
     "longformer",
+    "luke",
     "mpnet",
     "ibert",
     "data2vec-text",
@@ -52,7 +55,8 @@ class WordTokenizer:
                 remedy="choose a checkpoint with a fast tokenizer.",
             )
         definition = json.loads(path.read_text(encoding="utf-8"))
-        _add_prefix_space(definition["pre_tokenizer"])
+        if _is_byte_level(definition["pre_tokenizer"]):
+            _add_prefix_space(definition)
         tokenizer = Tokenizer.from_str(json.dumps(definition))
         tokenizer.no_truncation()  # a checkpoint may bring both along: MiniLM's cuts at 128 and pads to it
         tokenizer.no_padding()
@@ -84,14 +88,21 @@ class WordTokenizer:
         return result
 
 
-def _add_prefix_space(pre_tokenizer: dict[str, Any] | None) -> None:
-    """Let a byte-level tokenizer see each word as in running text, with a blank before it."""
+def _is_byte_level(pre_tokenizer: dict[str, Any] | None) -> bool:
     if pre_tokenizer is None:
-        return
-    if pre_tokenizer["type"] == "ByteLevel":
-        pre_tokenizer["add_prefix_space"] = True
-    for part in pre_tokenizer.get("pretokenizers", []):
-        _add_prefix_space(part)
+        return False
+    parts = pre_tokenizer.get("pretokenizers", [])
+    return pre_tokenizer["type"] == "ByteLevel" or any(_is_byte_level(part) for part in parts)
+
+
+def _add_prefix_space(definition: dict[str, Any]) -> None:
+    """Let a byte-level tokenizer see each word as in running text, with a blank before it.
+
+    ByteLevel's own `add_prefix_space` would put one before every piece where a pattern splits words
+    first, as in the tokenizers of EuroBERT and Llama 3: `Berlin-Reise` as ` Berlin` and ` -Reise`.
+    """
+    parts = [definition["normalizer"], {"type": "Prepend", "prepend": " "}]
+    definition["normalizer"] = {"type": "Sequence", "normalizers": [part for part in parts if part]}
 
 
 def _read_max_length(encoder_dir: Path) -> int | None:
