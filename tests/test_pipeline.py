@@ -176,6 +176,28 @@ def test_a_tagger_of_other_parameters_is_not_scored(clone):
     assert "dvc repro -f -s fine_tune" in output
 
 
+def test_a_conll_corpus_with_other_labels_needs_no_change_of_code(clone):
+    """Two columns, labels of its own: no nested column and no suffixes, so no official and no coarse block."""
+    folder = clone.root / "my-corpus"
+    folder.mkdir()
+    for name in ("train", "dev", "test"):
+        text = (clone.root / f"tests/corpus/NER-de-{name}.tsv").read_text(encoding="utf-8")
+        text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
+        text = re.sub(r"^\d+\t(\S+)\t(\S+)\t\S+$", r"\1\t\2", text, flags=re.MULTILINE)
+        text = re.sub(r"-(PER|LOC)\w*$", "-being", text, flags=re.MULTILINE)
+        text = re.sub(r"-(ORG|OTH)\w*$", "-thing", text, flags=re.MULTILINE)
+        (folder / f"{name}.conll").write_text(text, encoding="utf-8")
+    clone.set_param("data", "source", "my-corpus")
+    assert clone.repro() == ALL - {"download_checkpoint"}
+
+    ids = read_json(clone, "models/ner/config.json")["label2id"]
+    assert sorted(ids, key=ids.get) == ["O", "B-being", "I-being", "B-thing", "I-thing"]
+    assert "nested_entities" not in read_json(clone, "metrics/data.json")["test"]
+    scores = read_json(clone, "metrics/scores.json")["test"]
+    assert {"being", "thing"} == scores["by_label"].keys()
+    assert not {"official", "coarse"} & scores.keys()
+
+
 def test_a_fresh_clone_that_pulls_runs_nothing(clone, tmp_path):
     remote = tmp_path / "remote"
     clone.run("dvc", "remote", "add", "--default", "team", str(remote))
