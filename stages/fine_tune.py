@@ -192,7 +192,9 @@ def train_tagger(
     params: StageParams, tokenized_dir: Path, raw_dir: Path, encoder_dir: Path, folder: Path
 ) -> None:
     """Train and write all results into `folder`."""
-    train_rows = read_windows(tokenized_dir / "train.parquet")
+    settings = {**params.model_dump(), "tokenize": read_settings(tokenized_dir / "train.parquet")}
+    rows = read_windows(tokenized_dir / "train.parquet")
+    train_rows = [row for row in rows if row.window.input_ids]  # a sentence may have no subtoken at all
     set_seed(params.seed)  # before the head gets its random weights
     best = BestWeights()
     with tempfile.TemporaryDirectory() as scratch:
@@ -209,7 +211,6 @@ def train_tagger(
         seconds = time.perf_counter() - started - trainer.validation_seconds
 
     trainer.model.load_state_dict(best.weights)
-    settings = {**params.model_dump(), "tokenize": read_settings(tokenized_dir / "train.parquet")}
     save_tagger(trainer.model, encoder_dir, folder / TAGGER, settings)
     summary = {
         "epochs": params.train.epochs,

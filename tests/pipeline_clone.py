@@ -29,6 +29,7 @@ class Clone:
     """A clone in which commands run as a user would run them."""
 
     root: Path
+    n_threads: int = 1  # two-layer encoders only lose by more, above all on a machine that has other work
 
     def run(self, *command: str, status: int = 0, **env: str) -> str:
         """Run a command and return what it printed on both streams, after checking its exit status."""
@@ -94,6 +95,7 @@ class Clone:
             "GIT_COMMITTER_EMAIL": "test@example.org",
             "DVC_SITE_CACHE_DIR": str(home / "site-cache"),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": str(self.n_threads),
         }
 
 
@@ -102,12 +104,13 @@ def stages_run(output: str) -> set[str]:
     return set(re.findall(r"^Running stage '(\w+)'", output, re.MULTILINE))
 
 
-def copy_project(folder: Path, *, with_results: bool) -> Clone:
+def copy_project(folder: Path, *, with_results: bool, n_threads: int = 1) -> Clone:
     """Copy the project as it stands, uncommitted files included, and commit it there.
 
     Args:
         folder: Where to.
         with_results: Whether dvc.lock and metrics/ come along.
+        n_threads: Threads that torch may use there.
     """
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -120,7 +123,7 @@ def copy_project(folder: Path, *, with_results: bool) -> Clone:
         if (with_results or not name.startswith(RESULTS)) and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    clone = Clone(folder)
+    clone = Clone(folder, n_threads)
     clone.run("git", "init", "--quiet", "--initial-branch", "main")
     clone.commit("Copy the project")
     return clone

@@ -1,6 +1,6 @@
 """Batches: every window once, little padding, and an order that a resumed run repeats."""
 
-from itertools import chain
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -54,17 +54,22 @@ def test_the_order_depends_on_seed_and_epoch_alone():
         return epoch_batches(LONG_SPLIT, 8, seed=seed, epoch=epoch)
 
     assert batches(1, 0) == batches(1, 0)
-    orders = [batches(1, 0), batches(1, 1), batches(11, 0), batches(0, 11), batches(2, 0)]
+    orders = [batches(1, 0), batches(1, 1), batches(2, 0), batches(11, 0), batches(1, 10)]
     assert all(one != other for n, one in enumerate(orders) for other in orders[:n])
 
 
-def test_a_batch_holds_similar_lengths_and_batches_come_in_any_order():
+def test_a_batch_holds_similar_lengths():
     batches = epoch_batches(LONG_SPLIT, 8, seed=0, epoch=0)
     in_corpus_order = [list(range(start, min(start + 8, 1_000))) for start in range(0, 1_000, 8)]
     assert padding_share(LONG_SPLIT, batches) < 0.05 < 0.3 < padding_share(LONG_SPLIT, in_corpus_order)
-    longest = [max(LONG_SPLIT[index] for index in batch) for batch in batches]
-    assert longest != sorted(longest)
-    assert longest != sorted(longest, reverse=True)
+
+
+def test_long_and_short_batches_come_in_any_order():
+    lengths = LONG_SPLIT[: 8 * BATCHES_PER_POOL]  # what is sorted together
+    longest = [max(lengths[i] for i in batch) for batch in epoch_batches(lengths, 8, seed=0, epoch=0)]
+    n_rising = sum(one < other for one, other in pairwise(longest))
+    n_falling = sum(one > other for one, other in pairwise(longest))
+    assert min(n_rising, n_falling) > 10
 
 
 def test_windows_mix_beyond_their_neighbours():

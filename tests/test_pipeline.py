@@ -177,7 +177,7 @@ def test_a_tagger_of_other_parameters_is_not_scored(clone):
 
 
 def test_a_conll_corpus_with_other_labels_needs_no_change_of_code(clone):
-    """Two columns, labels of its own: no nested column and no suffixes, so no official and no coarse block."""
+    """Two columns, labels of its own, nothing nested: no official block and no coarse one."""
     folder = clone.root / "my-corpus"
     folder.mkdir()
     for name in ("train", "dev", "test"):

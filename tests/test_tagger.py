@@ -230,7 +230,8 @@ def test_an_encoder_gets_a_head_for_the_tags_of_the_corpus(encoder_dir):
 
 
 def test_a_checkpoint_in_half_precision_is_trained_in_full(encoder_dir, tmp_path):
-    copy_checkpoint(encoder_dir, tmp_path, {n: t.half() for n, t in weights_of(encoder_dir).items()})
+    weights = {name: tensor.half() for name, tensor in weights_of(encoder_dir).items()}
+    copy_checkpoint(encoder_dir, tmp_path, weights, dtype="float16")
     assert {tensor.dtype for tensor in load_encoder(tmp_path, TAG_SET).parameters()} == {torch.float32}
 
 
@@ -318,3 +319,15 @@ def test_what_transformers_cannot_load_is_refused_in_one_line(tmp_path, config, 
         load_encoder(tmp_path, TAG_SET)
     assert str(refusal.value).startswith(f"{tmp_path}: ")
     assert "\n" not in str(refusal.value)
+
+
+def test_a_window_without_any_subtoken_is_passed_over(model):
+    """A tokenizer without special tokens gives a sentence of control characters nothing to compute."""
+    empty = TokenizedWindow(0, Window(0, [], []), [])
+    tagged = Tagger(model, subtokens_per_batch=64).tag([empty], [2])
+    assert (tagged.sentences[0].tags, tagged.loss) == (["O", "O"], 0.0)
+
+
+def test_no_tagger_at_all_is_one_line(tmp_path):
+    with pytest.raises(PipelineError, match=r"nowhere: no such folder\. Remedy: train a tagger"):
+        Tagger.load(tmp_path / "nowhere", subtokens_per_batch=64)

