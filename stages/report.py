@@ -21,6 +21,7 @@ from stages.ner.examples import pick_mistakes, pick_random
 from stages.ner.figures import draw_confusion, draw_curve, draw_labels, draw_reliability, write_figures
 from stages.ner.files import read_json, write_text
 from stages.ner.highlight import highlight_text, style_labels
+from stages.ner.labels import label_of
 from stages.ner.model_card import describe_card, find_licence, format_yaml, name_corpus, name_encoder
 from stages.ner.params import Params, load_params
 from stages.ner.predictions import read_predictions
@@ -107,10 +108,8 @@ def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in METRICS}
     data, checkpoint, run = facts["data"], facts["checkpoint"], read_json(tagger_dir / "run_config.json")
     model = {key: checkpoint[key] for key in ("checkpoint", "revision") if checkpoint[key]}
-    labels = {label for split in facts["scores"].values() for label in split["by_label"]}
-    labels |= {
-        label for split in ("train", "validation", "test") for label in data[split]["entities_by_label"]
-    }
+    tags = read_json(tagger_dir / "config.json")["id2label"].values()
+    labels = {label for tag in tags if (label := label_of(tag)) is not None}
     return {
         **facts,
         "speed": {stage: read_json(metrics_dir / "speed" / f"{stage}.json") for stage in TIMED_STAGES},

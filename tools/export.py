@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,7 @@ CARD = Path("metrics/report/MODEL_CARD.md")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-class Form(str, Enum):
+class Form(StrEnum):
     """What the tagger can be exported to."""
 
     HUB_FOLDER = "hub-folder"

@@ -48,7 +48,7 @@ STYLE: dict[Any, Any] = {
     "axes.facecolor": PAPER,
     "figure.constrained_layout.use": True,
 }
-PNG_DOTS_PER_INCH = 150
+PNG_DOTS_PER_INCH = 120  # two revisions side by side fit a screen in `dvc plots diff`
 
 
 def draw_curve(curve: pd.DataFrame, best_epoch: int) -> Figure:
@@ -143,7 +143,7 @@ def draw_labels(scores: pd.DataFrame) -> Figure:
     axes.set(
         xlabel="F1 on words, test split",
         xlim=(0, 1.25),
-        ylim=(len(scores) - 0.5, -0.5),
+        ylim=(max(len(scores), 1) - 0.5, -0.5),
         xticks=[0, 0.25, 0.5, 0.75, 1],
     )
     axes.grid(visible=False, axis="y")
@@ -160,6 +160,7 @@ def write_figures(folder: Path, drawings: Mapping[str, Callable[[], Figure]]) ->
             figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
             with whole_file(folder / f"{name}.svg") as temporary:
                 temporary.write_text(svg.getvalue(), encoding="utf-8", newline="\n")
+            figure.suptitle(name.replace("_", " ").capitalize())  # the page has captions instead
             with whole_file(folder / f"{name}.png") as temporary:
                 figure.savefig(temporary, format="png", dpi=PNG_DOTS_PER_INCH, metadata={"Software": None})
             pages[name] = fit_page(svg.getvalue(), name)

@@ -4,6 +4,7 @@ syntok finds the ends of sentences and takes punctuation off words. It also take
 does not (`EU-Kommission`, `YouTube`, `z.B.`, `@name`): such parts are joined again here.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ APOSTROPHES = "'\u2019\u00b4\u02bc"
 GERMAN_QUOTES = str.maketrans("“«", "””")  # syntok takes both for opening ones, as in English and French
 SIGILS = "@#"
 SYMBOLS = {"So", "Sk", "Mn", "Me", "Cf"}  # an emoji may be several of these, joined by invisible characters
+# syntok leaves signs among white space together: `👍!` is two words.
+PART = re.compile(r"(?:.*\w.*)|\.\.\.|.", re.DOTALL)
 ORDINAL_DIGITS = 2  # `1990.` ends a sentence more often than it is an ordinal
 
 
@@ -67,14 +70,18 @@ def _join_at_ordinals(sentences: Iterable[list[Token]]) -> list[list[Token]]:
 
 def _join_parts(text: str, tokens: Sequence[Token]) -> list[tuple[int, int]]:
     """Give the words of a sentence as ranges of characters."""
+    parts = [
+        (token.offset + found.start(), token.offset + found.end())
+        for token in tokens
+        for found in PART.finditer(token.value)
+    ]
     ranges: list[tuple[int, int]] = []
-    for number, token in enumerate(tokens):
-        start, end = token.offset, token.offset + len(token.value)
-        is_last = not any(later.value[-1].isalnum() for later in tokens[number + 1 :])
-        if ranges and _is_one_word(text, ranges[-1], (start, end), is_last=is_last):
-            ranges[-1] = ranges[-1][0], end
+    for number, part in enumerate(parts):
+        is_last = not any(text[end - 1].isalnum() for _, end in parts[number + 1 :])
+        if ranges and _is_one_word(text, ranges[-1], part, is_last=is_last):
+            ranges[-1] = ranges[-1][0], part[1]
         else:
-            ranges.append((start, end))
+            ranges.append(part)
     return ranges
 
 
