@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pytest
+import yaml
+
+from stages import report
 from stages.evaluate import (
     EvaluateParams,
     describe_headline,
@@ -14,11 +19,14 @@ from stages.evaluate import (
 from stages.ner.alignment import Window
 from stages.ner.corpus import Sentence
 from stages.ner.files import write_json, write_text
+from stages.ner.highlight import highlight_text
 from stages.ner.labels import TagSet, tags_of_labels
 from stages.ner.predictions import write_predictions
 from stages.ner.spans import decode_spans
 from stages.ner.tagger import TaggedSplit, TaggedWords
+from stages.ner.text_tagger import Name
 from stages.ner.tokenized import TokenizedWindow
+from tests.pipeline_clone import ROOT
 
 EVALUATE = EvaluateParams(subtokens_per_batch=64, bootstrap_samples=20, bootstrap_seed=0)
 CURVE = """epoch,train_loss,validation_loss,precision,recall,f1,accuracy
@@ -36,6 +44,55 @@ class Tagged:
     gold: str
     predicted: str
     inner: str | None = None
+
+
+SCRIPT = "<script>alert(1)</script>"
+PLAIN = [
+    Tagged("Özgür Maß wohnt in Görlitz .", "B-PER I-PER O O B-LOC O", "B-PER I-PER O O B-LOC O", "O " * 6),
+    Tagged("Die Kölner Brücke bleibt", "O B-LOCderiv O O", "O B-LOC O O", "O " * 4),
+    Tagged("Der FC Jena siegt", "O B-ORG I-ORG O", "O O B-ORG O", "O O B-LOC O"),
+    Tagged("Nur Wetter hier", "O O O", "O B-OTH O", "O O O"),
+    Tagged("Frau Zoë geht", "O B-PER O", "O O O", "O O O"),
+]
+HOSTILE = [
+    Tagged(
+        f"{SCRIPT} grüßt </title> & \"' `x` **y** @torvalds #1 |",
+        "B-PER O B-A&B" + " O" * 8,
+        "B-A&B" + " O" * 10,
+    ),
+    Tagged("$x$ {{ 7*7 }} ]]> &lt;", "B-<b> O O O O O", "B-<b> I-<b> O O O O"),
+]
+
+
+def render_report(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tagged: list[Tagged], name: str = "report", **origin: str
+) -> Path:
+    """Render the report of a run below `folder` and return its folder."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(report, "tag_texts", tag_first_words)
+    (folder / "texts.txt").write_text(f"Ein Text.\n\nZwei {SCRIPT}\nTexte.\n", encoding="utf-8")
+    params = {"report": {"examples": 2, "example_seed": 1, "texts_file": "texts.txt"}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    write_run(folder, tagged, **origin)
+    report.report(
+        folder / "metrics",
+        folder / "predictions.parquet",
+        folder / "models/ner",
+        ROOT / "stages/templates",
+        folder / name,
+    )
+    return folder / name
+
+
+def tag_first_words(texts: list[str], _: Path) -> list[dict[str, Any]]:
+    """Stand in for the tagger, which needs a checkpoint: a name is the first word of all texts but one."""
+    tagged = []
+    for number, text in enumerate(texts):
+        end = len(text.split()[0])
+        names = [Name(text[:end], "PER", 0, end, 0.5)][:number]
+        segments = highlight_text(text, [(one.start, one.end, one.label, False) for one in names])
+        tagged.append({"names": names, "segments": segments})
+    return tagged
 
 
 def write_run(

@@ -2,34 +2,16 @@
 
 import json
 import re
+from functools import partial
 
 import html5lib
 import pytest
-import yaml
 from huggingface_hub import ModelCard
 
 from stages import report
 from stages.ner.errors import PipelineError
-from stages.ner.text_tagger import Name
-from tests.pipeline_clone import ROOT
-from tests.synthetic_run import Tagged, write_run
+from tests.synthetic_run import HOSTILE, PLAIN, SCRIPT, Tagged, render_report
 
-SCRIPT = "<script>alert(1)</script>"
-PLAIN = [
-    Tagged("Özgür Maß wohnt in Görlitz .", "B-PER I-PER O O B-LOC O", "B-PER I-PER O O B-LOC O", "O " * 6),
-    Tagged("Die Kölner Brücke bleibt", "O B-LOCderiv O O", "O B-LOC O O", "O " * 4),
-    Tagged("Der FC Jena siegt", "O B-ORG I-ORG O", "O O B-ORG O", "O O B-LOC O"),
-    Tagged("Nur Wetter hier", "O O O", "O B-OTH O", "O O O"),
-    Tagged("Frau Zoë geht", "O B-PER O", "O O O", "O O O"),
-]
-HOSTILE = [
-    Tagged(
-        f"{SCRIPT} grüßt </title> & \"' `x` **y** @torvalds #1 |",
-        "B-PER O B-A&B" + " O" * 8,
-        "B-A&B" + " O" * 10,
-    ),
-    Tagged("$x$ {{ 7*7 }} ]]> &lt;", "B-<b> O O O O O", "B-<b> I-<b> O O O O"),
-]
 NO_ENTITY = [Tagged("Nur Wetter hier", "O O O", "O O O"), Tagged("Noch mehr", "O O", "O O")]
 MISSED_ALL = [Tagged("Frau Zoë geht", "O B-PER O", "O O O")]
 OTHER_LABELS = [
@@ -45,37 +27,10 @@ RUNS = {
 }
 
 
-def tag_nothing_but_the_first_word(texts, _):
-    """Stand in for the tagger, which needs a checkpoint; test_pipeline.py runs the real one."""
-    segments = [
-        report.highlight_text(text, [(0, len(text.split()[0]), "PER", False)] if number else [])
-        for number, text in enumerate(texts)
-    ]
-    names = [[Name(t.split()[0], "PER", 0, len(t.split()[0]), 0.5)] if n else [] for n, t in enumerate(texts)]
-    return [{"names": n, "segments": s} for n, s in zip(names, segments, strict=True)]
-
-
 @pytest.fixture
 def write_report(tmp_path, monkeypatch):
     """Render the report of a synthetic run and return its folder."""
-
-    def write(tagged, name="report", **origin):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(report, "tag_texts", tag_nothing_but_the_first_word)
-        (tmp_path / "texts.txt").write_text(f"Ein Text.\n\nZwei {SCRIPT}\nTexte.\n \n", encoding="utf-8")
-        params = {"report": {"examples": 2, "example_seed": 1, "texts_file": "texts.txt"}}
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-        write_run(tmp_path, tagged, **origin)
-        report.report(
-            tmp_path / "metrics",
-            tmp_path / "predictions.parquet",
-            tmp_path / "models/ner",
-            ROOT / "stages/templates",
-            tmp_path / name,
-        )
-        return tmp_path / name
-
-    return write
+    return partial(render_report, tmp_path, monkeypatch)
 
 
 def read(folder, name="index.html"):
