@@ -11,8 +11,8 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
-from cycler import cycler
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 from stages.ner.files import whole_file
 from stages.ner.mistakes import NO_LABEL
