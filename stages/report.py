@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from pydantic import Field, NonNegativeInt
 
 from stages.ner.errors import PipelineError, run_command
@@ -23,6 +22,7 @@ from stages.ner.files import read_json, write_text
 from stages.ner.highlight import highlight_text, style_labels
 from stages.ner.labels import label_of
 from stages.ner.model_card import describe_card, find_licence, format_yaml, name_corpus, name_encoder
+from stages.ner.pages import make_environment
 from stages.ner.params import Params, load_params
 from stages.ner.predictions import read_predictions
 
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 PAGES = {"index.html": "report.html.j2", "report.md": "report.md.j2", "MODEL_CARD.md": "MODEL_CARD.md.j2"}
 METRICS = ("data", "checkpoint", "tokenize", "train", "evaluate", "scores")
 TABLES = ("training_curve", "labels", "confusion", "calibration", "groups")
+NAME_COLUMNS = dict.fromkeys(("label", "actual", "predicted", "property", "group"), "str")
 TIMED_STAGES = ("fine_tune", "evaluate")
 MISTAKES_PER_KIND = 5
 DEMO_BUDGET = 8_192  # subtokens tagged at once; no tag depends on it
@@ -58,8 +59,8 @@ def report(
     texts = read_texts(Path(params.texts_file))
     facts = read_facts(metrics_dir, tagger_dir)
     tables = {
-        # A label may be called `NA` or `null`: names are text, whatever pandas takes for a missing value.
-        name: pd.read_csv(metrics_dir / f"{name}.csv", keep_default_na=False)
+        # A label may be called `NA` or `1`: names are text, whatever pandas makes of them.
+        name: pd.read_csv(metrics_dir / f"{name}.csv", keep_default_na=False, dtype=NAME_COLUMNS)
         for name in TABLES
     }
     predictions = read_predictions(predictions_file)
@@ -134,25 +135,6 @@ def tag_texts(texts: list[str], tagger_dir: Path) -> list[dict[str, Any]]:
         }
         for text, names in zip(texts, tagged, strict=True)
     ]
-
-
-def make_environment(template_dir: Path) -> Environment:
-    """Make the template reader: words of a corpus are text, never markup."""
-    environment = Environment(
-        loader=FileSystemLoader(template_dir),
-        autoescape=select_autoescape(["html.j2"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["inert"] = escape_markdown
-    return environment
-
-
-def escape_markdown(text: object) -> str:
-    """Write text so that neither Markdown nor HTML reads markup, links or mentions from it."""
-    inert = re.sub(r"[&<>\"'\\`*_\[\]()#|~@:$!]", lambda found: f"&#{ord(found[0])};", str(text))
-    return re.sub(r"\s+", " ", inert)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ NO_ENTITY = [Tagged("Nur Wetter hier", "O O O", "O O O"), Tagged("Noch mehr", "O
 MISSED_ALL = [Tagged("Frau Zoë geht", "O B-PER O", "O O O")]
 OTHER_LABELS = [
     Tagged("Aspirin hilft Frau Maß", "B-DRUG O O B-person", "B-DRUG O O B-DRUG"),
+    Tagged("Eins zwei drei", "B-1 B-2 O", "B-1 O B-2"),
     Tagged("NA null nan", "B-NA B-null B-none-such", "B-NA B-null O"),
 ]
 RUNS = {
@@ -24,6 +25,7 @@ RUNS = {
     "no-entity": NO_ENTITY,
     "missed-all": MISSED_ALL,
     "other-labels": OTHER_LABELS,
+    "numbers-for-labels": OTHER_LABELS[1:2],
 }
 
 
