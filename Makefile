@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint clean
+.PHONY: help run test test-slow lint browser clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,13 @@ lint: $(VENV)/.dev ## Check format, style and types
 	ruff format --check .
 	ruff check .
 	mypy
+
+browser: ## Install Chromium for the browser tests (Debian and Ubuntu, as root)
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { \
+			echo "error: Chromium is absent. Remedy: install chromium and chromedriver, or as root on Debian: make browser" >&2; exit 1; }; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core; }
 
 clean: ## Remove the virtual environment; results and DVC's cache stay
 	rm -rf $(VENV)

@@ -70,9 +70,8 @@ def download_corpus(raw_dir: Path, facts_file: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
             corpus = HubCorpus.download(source, Path(folder))
             readers = {split: partial(corpus.iterate, split) for split in SPLITS}
-            write_corpus(
-                readers, corpus.tags, raw_dir, facts_file, {"source": name, "revision": corpus.commit}
-            )
+            origin = {"source": name, "dataset": corpus.params.dataset, "revision": corpus.commit}
+            write_corpus(readers, corpus.tags, raw_dir, facts_file, origin)
     else:
         raise PipelineError(
             f"params.yaml: data.source is {name!r}, neither a folder nor a YAML file.",
@@ -95,7 +94,7 @@ def write_corpus(
         tags: The corpus's own list of tags; None to collect it.
         raw_dir: Where the Parquet files go.
         facts_file: Where the figures go.
-        origin: Keys `source` and, where there is one, `revision`.
+        origin: Keys `source` and, for a corpus of the Hub, `dataset` and `revision`.
     """
     facts = {split: SplitFacts(readers[split]()) for split in SPLITS}
     found = {label for fact in facts.values() for label in (*fact.outer, *fact.inner)}

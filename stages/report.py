@@ -1,30 +1,40 @@
-"""Stage `report`: put what was found on one page, and the same as Markdown.
+"""Stage `report`: put what was found on one page, and the same as Markdown and as a model card.
 
-Reads the metrics and the predictions of the test split (`data/predictions`). Writes `metrics/report/`:
-`index.html`, which needs nothing beside it, and `report.md` for a pull request. Scores are read, never
-computed here.
+Reads the metrics, the predictions of the test split (`data/predictions`), the tagger (`models/ner`) and the
+demo texts. Writes `metrics/report/`: `index.html`, which needs nothing beside it, `report.md` for a pull
+request, `MODEL_CARD.md`, and the figures as PNG and SVG. Scores are read, never computed here.
 """
 
 import argparse
 import logging
-import random
+import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from pydantic import Field, NonNegativeInt
 
-from stages.ner.errors import run_command
+from stages.ner.errors import PipelineError, run_command
+from stages.ner.examples import pick_mistakes, pick_random
+from stages.ner.figures import draw_confusion, draw_curve, draw_labels, draw_reliability, write_figures
 from stages.ner.files import read_json, write_text
-from stages.ner.highlight import Segment, highlight_spans
+from stages.ner.highlight import highlight_text, style_labels
+from stages.ner.labels import label_of
+from stages.ner.model_card import describe_card, find_licence, format_yaml, name_corpus, name_encoder
+from stages.ner.pages import make_environment
 from stages.ner.params import Params, load_params
-from stages.ner.predictions import Prediction, read_predictions
-from stages.ner.spans import decode_spans
+from stages.ner.predictions import read_predictions
 
 logger = logging.getLogger(__name__)
 
-PAGES = {"index.html": "report.html.j2", "report.md": "report.md.j2"}
+PAGES = {"index.html": "report.html.j2", "report.md": "report.md.j2", "MODEL_CARD.md": "MODEL_CARD.md.j2"}
+METRICS = ("data", "checkpoint", "tokenize", "train", "evaluate", "scores")
+TABLES = ("training_curve", "labels", "confusion", "calibration", "groups")
+NAME_COLUMNS = dict.fromkeys(("label", "actual", "predicted", "property", "group"), "str")
+TIMED_STAGES = ("fine_tune", "evaluate")
+MISTAKES_PER_KIND = 5
+DEMO_BUDGET = 8_192  # subtokens tagged at once; no tag depends on it
 
 
 class ReportParams(Params):
@@ -32,6 +42,7 @@ class ReportParams(Params):
 
     examples: NonNegativeInt = Field(description="Random sentences of the test split to show.")
     example_seed: NonNegativeInt = Field(description="Seed that picks them.")
+    texts_file: str = Field(description="UTF-8 file of texts to tag, an empty line between two.")
 
 
 class StageParams(Params):
@@ -40,46 +51,96 @@ class StageParams(Params):
     report: ReportParams
 
 
-def report(metrics_dir: Path, predictions_file: Path, template_dir: Path, report_dir: Path) -> None:
+def report(
+    metrics_dir: Path, predictions_file: Path, tagger_dir: Path, template_dir: Path, report_dir: Path
+) -> None:
     """Run the stage."""
     params = load_params(Path("params.yaml"), StageParams).report
-    names = ("data", "checkpoint", "train", "evaluate", "scores")
-    facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in names}
-    facts["curve"] = pd.read_csv(metrics_dir / "training_curve.csv").to_dict("records")
-    facts["examples"] = pick_examples(read_predictions(predictions_file), params)
-
-    environment = Environment(
-        loader=FileSystemLoader(template_dir),
-        autoescape=select_autoescape(["html.j2"]),  # words of a corpus are text, never markup
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    texts = read_texts(Path(params.texts_file))
+    facts = read_facts(metrics_dir, tagger_dir)
+    tables = {
+        # A label may be called `NA` or `1`: names are text, whatever pandas makes of them.
+        name: pd.read_csv(metrics_dir / f"{name}.csv", keep_default_na=False, dtype=NAME_COLUMNS)
+        for name in TABLES
+    }
+    predictions = read_predictions(predictions_file)
+    facts |= {
+        "curve": tables["training_curve"].to_dict("records"),
+        "groups": tables["groups"].to_dict("records"),
+        "mistakes": pick_mistakes(predictions, MISTAKES_PER_KIND),
+        "examples": pick_random(predictions, params.examples, params.example_seed),
+        "texts": tag_texts(texts, tagger_dir),
+        "figures": write_figures(
+            report_dir,
+            {
+                "training_curve": partial(draw_curve, tables["training_curve"], facts["train"]["best_epoch"]),
+                "confusion": partial(draw_confusion, tables["confusion"]),
+                "reliability": partial(
+                    draw_reliability, tables["calibration"], facts["scores"]["test"]["calibration"]["ece"]
+                ),
+                "labels": partial(draw_labels, tables["labels"]),
+            },
+        ),
+    }
+    environment = make_environment(template_dir)
     for page, template in PAGES.items():
         write_text(report_dir / page, environment.get_template(template).render(facts))
     logger.info("open %s", report_dir / "index.html")
 
 
-def pick_examples(
-    predictions: list[Prediction], params: ReportParams
-) -> list[tuple[str, list[Segment], list[Segment]]]:
-    """Pick random sentences, each once: its id, and its words with the gold and with the predicted names."""
-    generator = random.Random(params.example_seed)  # noqa: S311 - picks sentences, keeps no secret
-    picked = generator.sample(predictions, min(params.examples, len(predictions)))
+def read_texts(path: Path) -> list[str]:
+    """Read the texts of a file, which an empty line parts from each other.
+
+    Raises:
+        PipelineError: If the file is absent or is not UTF-8.
+    """
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PipelineError(
+            f"params.yaml: report.texts_file: {path} cannot be read as UTF-8 text ({type(error).__name__}).",
+            remedy="name a text file with an empty line between two texts.",
+        ) from error
+    return [text.strip() for text in re.split(r"\n\s*\n", content) if text.strip()]
+
+
+def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
+    """Collect what is known of a run: corpus, encoder, parameters, scores, speed."""
+    facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in METRICS}
+    data, checkpoint, run = facts["data"], facts["checkpoint"], read_json(tagger_dir / "run_config.json")
+    model = {key: checkpoint[key] for key in ("checkpoint", "revision") if checkpoint[key]}
+    tags = read_json(tagger_dir / "config.json")["id2label"].values()
+    labels = {label for tag in tags if (label := label_of(tag)) is not None}
+    return {
+        **facts,
+        "speed": {stage: read_json(metrics_dir / "speed" / f"{stage}.json") for stage in TIMED_STAGES},
+        "corpus": name_corpus(data),
+        "encoder": name_encoder(checkpoint),
+        "licence": find_licence(checkpoint),
+        "styles": style_labels(labels),
+        "params": format_yaml({"data": {"source": data["source"]}, "model": model, **run}),
+        "card": format_yaml(describe_card(data, checkpoint, facts["evaluate"]["test"])),
+    }
+
+
+def tag_texts(texts: list[str], tagger_dir: Path) -> list[dict[str, Any]]:
+    """Tag running text with the same decoder as the corpus, and cut it at the names."""
+    from stages.ner.text_tagger import TextTagger  # torch: seconds that the rest of the stage does without
+
+    tagged = TextTagger.load(tagger_dir, subtokens_per_batch=DEMO_BUDGET).tag_texts(texts)
     return [
-        (
-            one.id,
-            highlight_spans(one.words, decode_spans(one.gold)),
-            highlight_spans(one.words, decode_spans(one.predicted)),
-        )
-        for one in picked
+        {
+            "names": names,
+            "segments": highlight_text(text, [(one.start, one.end, one.label, False) for one in names]),
+        }
+        for text, names in zip(texts, tagged, strict=True)
     ]
 
 
 def main() -> None:
     """Read the paths from the command line in `dvc.yaml`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("metrics_dir", "predictions_file", "template_dir", "report_dir"):
+    for name in ("metrics_dir", "predictions_file", "tagger_dir", "template_dir", "report_dir"):
         parser.add_argument(name, type=Path)
     report(**vars(parser.parse_args()))
 

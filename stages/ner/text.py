@@ -1,0 +1,101 @@
+"""Running German text as sentences of words, each with its place: `text[word.start:word.end]` is the word.
+
+syntok finds the ends of sentences and takes punctuation off words. It also takes words apart where GermEval
+does not (`EU-Kommission`, `YouTube`, `z.B.`, `@name`): such parts are joined again here.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from syntok import segmenter
+from syntok.tokenizer import Token
+
+HYPHENS = "-\u00ad\u2010\u2011"  # the second is the soft hyphen, which a reader does not see
+APOSTROPHES = "'\u2019\u00b4\u02bc"
+GERMAN_QUOTES = str.maketrans("“«", "””")  # syntok takes both for opening ones, as in English and French
+SIGILS = "@#"
+SYMBOLS = {"So", "Sk", "Mn", "Me", "Cf"}  # an emoji may be several of these, joined by invisible characters
+# syntok leaves signs among white space together: `👍!` is two words.
+PART = re.compile(r"(?:.*\w.*)|\.\.\.|.", re.DOTALL)
+ORDINAL_DIGITS = 2  # `1990.` ends a sentence more often than it is an ordinal
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a text: the characters `start` to `end` (`end` not included)."""
+
+    text: str
+    start: int
+    end: int
+
+
+def split_text(text: str) -> list[list[Word]]:
+    """Split a text into sentences and these into words.
+
+    Args:
+        text: Any text; an empty line ends a sentence.
+
+    Returns:
+        The words of each sentence from left to right; together they hold every character that is
+        not white space. Shape: (n_sentences, n_words of the sentence).
+    """
+    sentences = []
+    for paragraph in segmenter.analyze(text.translate(GERMAN_QUOTES)):
+        for tokens in _join_at_ordinals(
+            [token for token in sentence if token.value] for sentence in paragraph
+        ):
+            ranges = _join_parts(text, tokens)
+            sentences.append([Word(text[start:end], start, end) for start, end in ranges])
+    return sentences
+
+
+def _join_at_ordinals(sentences: Iterable[list[Token]]) -> list[list[Token]]:
+    """Take back the ends that syntok sees in `am 3. Mai` and `der 1. FC Köln`; leave out empty sentences."""
+    joined: list[list[Token]] = []
+    for tokens in filter(None, sentences):
+        ending = [token.value for token in joined[-1][-2:]] if joined else []
+        if (
+            len(ending) == 2
+            and ending[0].isdecimal()
+            and len(ending[0]) <= ORDINAL_DIGITS
+            and ending[1] == "."
+        ):
+            joined[-1] += tokens
+        else:
+            joined.append(tokens)
+    return joined
+
+
+def _join_parts(text: str, tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    """Give the words of a sentence as ranges of characters."""
+    parts = [
+        (token.offset + found.start(), token.offset + found.end())
+        for token in tokens
+        for found in PART.finditer(token.value)
+    ]
+    ranges: list[tuple[int, int]] = []
+    for number, part in enumerate(parts):
+        is_last = not any(text[end - 1].isalnum() for _, end in parts[number + 1 :])
+        if ranges and _is_one_word(text, ranges[-1], part, is_last=is_last):
+            ranges[-1] = ranges[-1][0], part[1]
+        else:
+            ranges.append(part)
+    return ranges
+
+
+def _is_one_word(text: str, left: tuple[int, int], right: tuple[int, int], *, is_last: bool) -> bool:
+    """Tell whether two neighbouring parts are one word in GermEval's manner."""
+    gap = text[left[1] : right[0]]
+    if any(character not in HYPHENS + "_" for character in gap):
+        return False
+    before, after, part = text[left[1] - 1], text[right[0]], text[slice(*right)]
+    if after.isalnum():
+        # `EU-Kommission`, `YouTube`, `z.B.`, `@name`; a bracket, a quotation mark or a comma parts words.
+        return before.isalnum() or before in HYPHENS + "_." + APOSTROPHES or text[slice(*left)] in SIGILS
+    if before.isalnum() or before == ".":
+        # `geht's`, `Ost-` in `Ost- und Westküste`, `Dr.`; the period that ends a sentence is its own word.
+        is_abbreviation = part == "." and before.isalnum() and not is_last
+        return is_abbreviation or part in HYPHENS or (after in APOSTROPHES and len(part) > 1)
+    return all(unicodedata.category(character) in SYMBOLS for character in before + after)
