@@ -80,7 +80,7 @@ def test_the_defaults_rebuild_the_committed_files_byte_for_byte(tmp_path):
 def test_the_committed_corpus_has_the_promised_size():
     """A clone of the repository stays small."""
     sizes = {split: len(list(read_germeval(SAMPLE / f"NER-de-{split}.tsv"))) for split in SPLITS}
-    assert sizes == {"train": 1300, "dev": 220, "test": 330}
+    assert sizes == {"train": 2400, "dev": 300, "test": 480}
     assert all(path.stat().st_size < 1_000_000 for path in SAMPLE.iterdir())
 
 
@@ -198,7 +198,7 @@ def test_too_few_sentences_are_refused_with_the_least_number(tmp_path):
     finished = run_tool("--sentences", 20, "--output", tmp_path)
     assert finished.returncode == 1
     assert re.fullmatch(
-        r"error: --sentences 20 .+ Remedy: ask for at least 71 sentences\.\n", finished.stderr
+        r"error: --sentences 20 .+ Remedy: ask for at least 96 sentences\.\n", finished.stderr
     )
     assert run_tool("--sentences", 71, "--output", tmp_path).returncode == 0
 
@@ -220,19 +220,19 @@ def test_other_files_in_the_folder_stay(tmp_path):
     """The three files are replaced, nothing else is touched."""
     tmp_path.joinpath("notes.txt").write_text("mine", encoding="utf-8")
     tmp_path.joinpath("NER-de-dev.tsv").write_text("old", encoding="utf-8")
-    assert run_tool("--sentences", 80, "--output", tmp_path).returncode == 0
+    assert run_tool("--sentences", 160, "--output", tmp_path).returncode == 0
     assert tmp_path.joinpath("notes.txt").read_text(encoding="utf-8") == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "NER-de-dev.tsv", "NER-de-test.tsv", "NER-de-train.tsv", "notes.txt",
     ]  # fmt: skip
-    assert len(list(read_germeval(tmp_path / "NER-de-dev.tsv"))) == round(80 * 220 / 1300)
+    assert len(list(read_germeval(tmp_path / "NER-de-dev.tsv"))) == 20
 
 
 def test_a_folder_that_cannot_be_written_ends_in_one_line(tmp_path):
     """The file that stands in the way is named."""
     in_the_way = tmp_path / "file"
     in_the_way.touch()
-    finished = run_tool("--sentences", 80, "--output", in_the_way)
+    finished = run_tool("--sentences", 160, "--output", in_the_way)
     assert finished.returncode == 1
     assert finished.stderr.startswith(f"error: {in_the_way}/NER-de-train.tsv: ")
     assert finished.stderr.count("\n") == 1

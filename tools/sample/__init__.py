@@ -1,0 +1,1 @@
+"""The grammar of the embedded corpus, and as data its names, phrases and sentences."""
