@@ -21,7 +21,7 @@ def main() -> None:
     )
     for split, scores in sorted(read_json(scores_file).items()):
         figures = {name: f"{value:.4f}" for name, value in scores.items()}
-        interval = f"{figures['f1_low']} to {figures['f1_high']}"
+        interval = f"{figures['f1_low']}–{figures['f1_high']}"
         table.add_row(
             split, figures["f1"], interval, *(figures[k] for k in ("precision", "recall", "subtoken_f1"))
         )
