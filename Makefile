@@ -38,7 +38,8 @@ clean: ## Remove the virtual environment; results and DVC's cache stay
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "error: the pins are made for Python 3.11. Remedy: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "error: Python cannot make a virtual environment. Remedy: install its venv module (Debian: apt install python3.11-venv)" >&2; exit 1; }
 
 $(VENV)/.run: requirements.txt $(VENV)/bin/python
 	python -m pip install --quiet -r requirements.txt

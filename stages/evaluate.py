@@ -45,7 +45,9 @@ class EvaluateParams(Params):
     """Section `evaluate`."""
 
     subtokens_per_batch: PositiveInt = Field(description="Most subtokens tagged at once, padding included.")
-    bootstrap_samples: PositiveInt = Field(description="Resamples of the sentences for the interval of F1.")
+    bootstrap_samples: PositiveInt = Field(
+        le=100_000, description="Resamples of the sentences for the interval of F1."
+    )
     bootstrap_seed: NonNegativeInt = Field(description="Seed of the resampling.")
 
 
@@ -93,9 +95,9 @@ def evaluate(
 ) -> None:
     """Run the stage."""
     params = load_params(Path("params.yaml"), StageParams).evaluate
+    tagger = Tagger.load(tagger_dir, subtokens_per_batch=params.subtokens_per_batch)
     check_training_params(tagger_dir, Path("params.yaml"))
     facts = read_json(facts_file)
-    tagger = Tagger.load(tagger_dir, subtokens_per_batch=params.subtokens_per_batch)
 
     splits = {}
     seconds = 0.0
@@ -135,7 +137,7 @@ def check_training_params(tagger_dir: Path, params_file: Path) -> None:
         pairs = used.items() if isinstance(used, dict) else [(None, used)]
         for key, value in pairs:
             name = f"{section}.{key}" if key else section
-            now = wanted.get(section, {}).get(key) if key else wanted.get(section)
+            now = (wanted.get(section) or {}).get(key) if key else wanted.get(section)
             if value != now:
                 raise PipelineError(
                     f"{params_file}: {name} is {now}, but {tagger_dir} was trained with {value}.",
@@ -300,15 +302,10 @@ def write_evaluation_speed(path: Path, splits: list[EvaluatedSplit], seconds: fl
 def main() -> None:
     """Read the paths from the command line in `dvc.yaml`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tagger_dir", type=Path)
-    parser.add_argument("raw_dir", type=Path)
-    parser.add_argument("tokenized_dir", type=Path)
-    parser.add_argument("facts_file", type=Path)
-    parser.add_argument("predictions_dir", type=Path)
-    parser.add_argument("headline_file", type=Path)
-    parser.add_argument("scores_file", type=Path)
-    parser.add_argument("tables_dir", type=Path)
-    parser.add_argument("speed_file", type=Path)
+    inputs = ("tagger_dir", "raw_dir", "tokenized_dir", "facts_file")
+    outputs = ("predictions_dir", "headline_file", "scores_file", "tables_dir", "speed_file")
+    for name in inputs + outputs:
+        parser.add_argument(name, type=Path)
     evaluate(**vars(parser.parse_args()))
 
 

@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from torch.utils.data import Sampler
 from transformers import (
     PreTrainedModel,
     PrinterCallback,
+    ProgressCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -34,7 +35,7 @@ from transformers import (
 from stages.ner.batching import epoch_batches, padding_share
 from stages.ner.checkpoints import FinishedRun
 from stages.ner.corpus import Sentence, read_split, read_tag_set
-from stages.ner.errors import run_command
+from stages.ner.errors import PipelineError, run_command
 from stages.ner.files import write_json, write_text
 from stages.ner.params import Params, load_params
 from stages.ner.scores import score_spans
@@ -55,8 +56,8 @@ class TrainParams(Params):
     """Section `train`: one training run."""
 
     lr: PositiveFloat = Field(description="Peak learning rate, reached at the end of warm-up.")
-    batch_size: PositiveInt = Field(description="Windows in an optimiser step.")
-    epochs: PositiveInt = Field(description="Passes over the training split.")
+    batch_size: PositiveInt = Field(le=100_000, description="Windows in an optimiser step.")
+    epochs: PositiveInt = Field(le=10_000, description="Passes over the training split.")
     weight_decay: NonNegativeFloat = Field(description="AdamW's decay of all weights but biases and norms.")
     warmup_share: float = Field(
         ge=0, le=1, description="Share of the optimiser steps spent warming up, 0 to 1."
@@ -95,6 +96,15 @@ class LengthSampler(Sampler[int]):
         return (index for batch in self.batches(self.epoch) for index in batch)
 
 
+class EpochProgress(ProgressCallback):
+    """The Trainer's progress bar, with one readable line an epoch above it."""
+
+    def on_log(self, *arguments: Any, logs: dict[str, float] | None = None, **_: Any) -> None:  # noqa: ANN401, ARG002
+        """Write the line of an epoch; the Trainer calls this with whatever it logs."""
+        if self.training_bar is not None and logs and "eval_f1" in logs:
+            self.training_bar.write(describe_epoch(logs))
+
+
 class WordTrainer(Trainer):
     """A Trainer that validates as `evaluate` scores: words, outer level, strict IOB2, with one decoder."""
 
@@ -119,7 +129,10 @@ class WordTrainer(Trainer):
         self.sampler = LengthSampler(lengths, arguments.per_device_train_batch_size, arguments.seed)
         self.validation = sentences, validation_rows
         self.validation_seconds = 0.0
-        self.remove_callback(PrinterCallback)  # prints Python's dictionaries; `evaluate` logs a line
+        # Both print Python's dictionaries; `evaluate` logs a line, and above the bar on a terminal.
+        self.remove_callback(PrinterCallback)
+        if self.pop_callback(ProgressCallback):
+            self.add_callback(EpochProgress)
 
     def _get_train_sampler(self, *_: object) -> LengthSampler:
         return self.sampler
@@ -135,6 +148,12 @@ class WordTrainer(Trainer):
             gold=[decode_spans(sentence.outer) for sentence, _ in pairs],
             predicted=[decode_spans(words.tags) for _, words in pairs],
         ).overall
+        if not math.isfinite(tagged.loss):
+            raise PipelineError(
+                f"params.yaml: train.lr is {self.args.learning_rate}: the loss is no longer a number "
+                f"(epoch {self.state.epoch:.0f}).",
+                remedy="set a smaller train.lr, or a larger train.warmup_share.",
+            )
         right = [g == p for sentence, words in pairs for g, p in zip(sentence.outer, words.tags, strict=True)]
         metrics = {
             "eval_loss": tagged.loss,
@@ -142,7 +161,8 @@ class WordTrainer(Trainer):
             "eval_accuracy": sum(right) / len(right),
         }
         self.log(metrics)
-        logger.info("epoch %.0f: validation loss %.4f, F1 %.4f", self.state.epoch, tagged.loss, scores.f1)
+        if self.args.disable_tqdm:
+            logger.info("%s", describe_epoch(self.state.log_history[-1]))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         self.validation_seconds += time.perf_counter() - started
         return metrics
@@ -176,7 +196,7 @@ def fine_tune(
 ) -> None:
     """Run the stage."""
     params = load_params(PARAMS_FILE, StageParams)
-    run = FinishedRun("fine_tune", params.model_dump())
+    run = FinishedRun("fine_tune", params.model_dump(), parts=(TAGGER, SUMMARY, CURVE, SPEED))
     if run.is_complete:
         logger.info("taking the finished run from %s", run.folder)
     else:
@@ -273,6 +293,11 @@ def describe_environment(model: PreTrainedModel) -> dict[str, str]:
     }
 
 
+def describe_epoch(logs: Mapping[str, float]) -> str:
+    """Say in a line how an epoch ended."""
+    return f"epoch {logs['epoch']:.0f}: validation loss {logs['eval_loss']:.4f}, F1 {logs['eval_f1']:.4f}"
+
+
 def tabulate_epochs(log: Sequence[dict[str, float]]) -> pd.DataFrame:
     """Make the table that the notebook prints, one row an epoch, from the Trainer's log."""
     names = ("precision", "recall", "f1", "accuracy")
@@ -305,13 +330,10 @@ def write_training_speed(path: Path, sampler: LengthSampler, n_epochs: int, seco
 def main() -> None:
     """Read the paths from the command line in `dvc.yaml`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tokenized_dir", type=Path)
-    parser.add_argument("raw_dir", type=Path)
-    parser.add_argument("encoder_dir", type=Path)
-    parser.add_argument("tagger_dir", type=Path)
-    parser.add_argument("summary_file", type=Path)
-    parser.add_argument("curve_file", type=Path)
-    parser.add_argument("speed_file", type=Path)
+    inputs = ("tokenized_dir", "raw_dir", "encoder_dir")
+    outputs = ("tagger_dir", "summary_file", "curve_file", "speed_file")
+    for name in inputs + outputs:
+        parser.add_argument(name, type=Path)
     fine_tune(**vars(parser.parse_args()))
 
 

@@ -11,7 +11,7 @@ from tools import export
 def run_folder(tmp_path, monkeypatch):
     """Give a folder with a tagger and its card, as a run leaves them, and stand in it."""
     monkeypatch.chdir(tmp_path)
-    for name in ("config.json", "model.safetensors"):
+    for name in ("config.json", "model.safetensors", "run_config.json"):
         (tmp_path / "models/ner").mkdir(parents=True, exist_ok=True)
         (tmp_path / "models/ner" / name).write_text(name, encoding="utf-8")
     (tmp_path / "metrics/report").mkdir(parents=True)
@@ -27,7 +27,7 @@ def test_model_and_card_come_together_and_a_second_export_replaces_the_first(run
         result = CliRunner().invoke(export.app, ["--to", "hub-folder"])
         assert result.exit_code == 0, result.output
         names = {path.name for path in (run_folder / "models/hub").iterdir()}
-        assert names == {"config.json", "model.safetensors", "README.md"}
+        assert names == {"config.json", "model.safetensors", "run_config.json", "README.md"}
     assert {path.name for path in (run_folder / "models").iterdir()} == {"ner", "hub"}
 
 
@@ -39,7 +39,16 @@ def test_what_is_missing_is_named_and_nothing_is_written(run_folder, missing):
     assert not (run_folder / "models/hub").exists()
 
 
-def test_a_folder_of_something_else_is_left_alone(run_folder):
+@pytest.mark.parametrize("name", ["letters", "models/ner", "models/ner/hub"])
+def test_a_folder_of_something_else_is_left_alone(run_folder, name):
+    """The tagger itself among them: it is an output of DVC's."""
     (run_folder / "letters").mkdir()
-    with pytest.raises(PipelineError, match=r"letters is there already .* Remedy: "):
-        export.write_hub_folder(export.TAGGER_DIR, export.CARD, run_folder / "letters")
+    with pytest.raises(PipelineError, match=rf"{name} is there already .* Remedy: "):
+        export.write_hub_folder(export.TAGGER_DIR, export.CARD, run_folder / name)
+    assert (run_folder / "models/ner/config.json").is_file()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(run_folder):
+    (run_folder / "file").touch()
+    with pytest.raises(PipelineError, match=r"file/hub: .*\. Remedy: name another folder"):
+        export.write_hub_folder(export.TAGGER_DIR, export.CARD, run_folder / "file/hub")

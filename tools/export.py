@@ -46,17 +46,25 @@ def write_hub_folder(tagger_dir: Path, card: Path, output: Path) -> None:
             raise PipelineError(
                 f"{path}: no such file.", remedy="make it with dvc repro, or fetch it with dvc pull."
             )
-    if output.exists() and not (output / "config.json").is_file():
+    is_export = all((output / name).is_file() for name in ("run_config.json", "README.md"))
+    places = {output.resolve(), *output.resolve().parents}
+    if (output.exists() and not is_export) or tagger_dir.resolve() in places:
         raise PipelineError(
-            f"{output} is there already and holds no model.", remedy="name another folder with --output."
+            f"{output} is there already and is no earlier export.",
+            remedy="name another folder with --output.",
         )
     staging = output.with_name(f".{output.name}.{os.getpid()}")
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(tagger_dir, staging)
         shutil.copyfile(card, staging / "README.md")
         if output.exists():
             shutil.rmtree(output)
         staging.rename(output)
+    except OSError as error:
+        raise PipelineError(
+            f"{output}: {error.strerror}.", remedy="name another folder with --output."
+        ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

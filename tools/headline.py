@@ -17,11 +17,11 @@ def main() -> None:
             f"{scores_file}: no scores yet.", remedy="run dvc repro in the project's root folder."
         )
     table = Table(
-        "split", "F1 on words", "95 % interval", "precision", "recall", "subtoken F1", title="Scores"
+        "split", "F1", "95 % interval", "precision", "recall", "subtoken F1", title="Scores on words"
     )
     for split, scores in sorted(read_json(scores_file).items()):
         figures = {name: f"{value:.4f}" for name, value in scores.items()}
-        interval = f"{figures['f1_low']}–{figures['f1_high']}"
+        interval = f"{figures['f1_low']} to {figures['f1_high']}"
         table.add_row(
             split, figures["f1"], interval, *(figures[k] for k in ("precision", "recall", "subtoken_f1"))
         )

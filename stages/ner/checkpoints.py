@@ -9,7 +9,7 @@ below `$DVC_ROOT`, so that queued runs, which work in a temporary copy, share it
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,17 +67,18 @@ class FinishedRun:
     Args:
         stage: Name of the stage.
         params: The sections of params.yaml that it reads, when it starts.
+        parts: Names of the files and folders that make up the result.
     """
 
-    def __init__(self, stage: str, params: Mapping[str, Any]) -> None:
-        self.stage = stage
+    def __init__(self, stage: str, params: Mapping[str, Any], *, parts: Sequence[str]) -> None:
+        self.stage, self.parts = stage, parts
         self.inputs = RunInputs.read(stage, params)
         self.folder = Path(os.environ.get("DVC_ROOT", ".")) / CHECKPOINTS / self.inputs.key
 
     @property
     def is_complete(self) -> bool:
         """Whether a run with the same inputs left its result here."""
-        return self.folder.is_dir()
+        return all((self.folder / part).exists() for part in self.parts)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -86,6 +87,7 @@ class FinishedRun:
         unfinished.mkdir(parents=True)
         try:
             yield unfinished
+            shutil.rmtree(self.folder, ignore_errors=True)  # what a kill while publishing may have left
             unfinished.rename(self.folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)

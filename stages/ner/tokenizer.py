@@ -47,6 +47,7 @@ class WordTokenizer:
 
         Raises:
             PipelineError: If there is none: a slow tokenizer cannot tell which word a subtoken is from.
+                Or if it cannot be used.
         """
         path = encoder_dir / "tokenizer.json"
         if not path.is_file():
@@ -54,17 +55,27 @@ class WordTokenizer:
                 f"model.checkpoint: {encoder_dir} has no tokenizer.json, so its tokenizer is a slow one.",
                 remedy="choose a checkpoint with a fast tokenizer.",
             )
-        definition = json.loads(path.read_text(encoding="utf-8"))
-        if _is_byte_level(definition["pre_tokenizer"]):
-            _add_prefix_space(definition)
-        tokenizer = Tokenizer.from_str(json.dumps(definition))
+        try:
+            definition = json.loads(path.read_text(encoding="utf-8"))
+            if _is_byte_level(definition.get("pre_tokenizer")):
+                _add_prefix_space(definition)
+            tokenizer = Tokenizer.from_str(json.dumps(definition))
+            max_length = _read_max_length(encoder_dir)
+        except Exception as error:  # the library has no class of its own for its errors
+            raise _unusable(path, str(error)) from error
         tokenizer.no_truncation()  # a checkpoint may bring both along: MiniLM's cuts at 128 and pads to it
         tokenizer.no_padding()
         tokenizer.encode_special_tokens = True  # a word spelt `[SEP]` is a word
-        bare = tokenizer.encode(["a"], is_pretokenized=True, add_special_tokens=False).ids
-        dressed = tokenizer.encode(["a"], is_pretokenized=True).ids
-        start = next(i for i in range(len(dressed)) if dressed[i : i + len(bare)] == bare)
-        return cls(tokenizer, dressed[:start], dressed[start + len(bare) :], _read_max_length(encoder_dir))
+        try:
+            bare = tokenizer.encode(["a"], is_pretokenized=True, add_special_tokens=False).ids
+            dressed = tokenizer.encode(["a"], is_pretokenized=True).ids
+        except Exception as error:  # as above
+            raise _unusable(path, str(error)) from error
+        starts = [i for i in range(len(dressed)) if dressed[i : i + len(bare)] == bare]
+        if not bare or not starts:
+            raise _unusable(path, "it gives the word 'a' no subtoken")
+        start = starts[0]
+        return cls(tokenizer, dressed[:start], dressed[start + len(bare) :], max_length)
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> list[list[list[int]]]:
         """Split words into subtokens.
@@ -104,6 +115,12 @@ def _add_prefix_space(definition: dict[str, Any]) -> None:
     """
     parts = [definition["normalizer"], {"type": "Prepend", "prepend": " "}]
     definition["normalizer"] = {"type": "Sequence", "normalizers": [part for part in parts if part]}
+
+
+def _unusable(path: Path, reason: str) -> PipelineError:
+    return PipelineError(
+        f"model.checkpoint: {path} cannot be used ({reason}).", remedy="choose another checkpoint."
+    )
 
 
 def _read_max_length(encoder_dir: Path) -> int | None:
