@@ -112,14 +112,9 @@ def read_result(revision: str, split: Split, *, pull: bool) -> Result:
         data = json.loads(files.read_text("metrics/data.json"))
         headline = json.loads(files.read_text("metrics/evaluate.json"))[split]
         speed = {path: json.loads(files.read_text(path)) for path in SPEED_FILES if files.exists(path)}
-        parquet = files.read_bytes(predictions_file)
     except FileNotFoundError as error:
         raise IncomparableError(
             f"{revision}: {error.filename or error} is not there.", remedy="run dvc repro there and commit."
-        ) from error
-    except DataIndexDirError as error:
-        raise IncomparableError(
-            f"{revision}: {predictions_file} is not in DVC's cache.", remedy="pass --pull, or run dvc fetch."
         ) from error
     except DvcException as error:
         raise IncomparableError(
@@ -129,7 +124,12 @@ def read_result(revision: str, split: Split, *, pull: bool) -> Result:
         raise IncomparableError(
             f"{revision}: no scores of {error}.", remedy="run dvc repro there."
         ) from error
-    spans = score_predictions(parquet)
+    try:
+        spans = score_predictions(files.read_bytes(predictions_file))
+    except (FileNotFoundError, DataIndexDirError) as error:  # which of them depends on what DVC has indexed
+        raise IncomparableError(
+            f"{revision}: {predictions_file} is not in DVC's cache.", remedy="pass --pull, or run dvc fetch."
+        ) from error
     figures = {
         **headline,
         **{f"f1 {label}": counts.f1 for label, counts in spans.by_label.items()},
