@@ -34,3 +34,14 @@ def clone(finished_clone, tmp_path) -> Clone:
     """Give a copy of the finished pipeline, its cache included."""
     shutil.copytree(finished_clone.root, tmp_path / "project", symlinks=True)
     return Clone(tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Two threads take longer than one over a two-layer encoder, on a busy machine fifty times."""
+    import torch  # seconds that most test files do without
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)

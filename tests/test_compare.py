@@ -86,6 +86,10 @@ def test_a_tagger_that_is_clearly_worse_fails(clone):
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
+        pytest.param(
+            "metrics/data.json", '"sha256": "', '<<<<<<< main "', "cannot be parsed", id="merge-markers"
+        ),
+        pytest.param("params.yaml", "train:\n", "train: [\n", "cannot be parsed", id="yaml"),
         pytest.param("metrics/evaluate.json", '"loss": ', '"loss": NaN, "x": ', "loss is nan", id="nan"),
         pytest.param(
             "metrics/data.json", '"sha256": "', '"sha256": "0', "scored on other words", id="corpus"

@@ -27,17 +27,10 @@ from stages.ner.tagger import Tagger, load_encoder
 from stages.ner.tokenized import TokenizedWindow
 from tests.tiny_encoder import build_tiny_encoder
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TAG_SET = TagSet(("O", "B-LOC", "I-LOC"))
 TRAIN = {"lr": 1e-3, "batch_size": 4, "epochs": 3, "weight_decay": 0.01, "warmup_share": 0.1}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Two threads take longer than one over so small a model, on a busy machine fifty times."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")

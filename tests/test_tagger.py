@@ -17,20 +17,13 @@ from stages.ner.tokenized import TokenizedWindow
 from stages.ner.tokenizer import WordTokenizer
 from tests.tiny_encoder import build_tiny_encoder
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TAG_SET = TagSet(("O", "B-LOC", "I-LOC", "B-PER", "I-PER"))
 SENTENCES = [
     sentence.words for sentence in read_germeval(Path(__file__).parent / "corpus" / "NER-de-test.tsv")
 ]
 N_WORDS = [len(words) for words in SENTENCES]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Two threads take longer than one over so small a model, on a busy machine fifty times."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")

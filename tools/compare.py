@@ -22,6 +22,7 @@ from dvc.repo.data import DataIndexDirError
 from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.ner.bootstrap import PairedDifference, paired_difference
 from stages.ner.errors import PipelineError, run_command
@@ -123,6 +124,11 @@ def read_result(revision: str, split: Split, *, pull: bool) -> Result:
     except KeyError as error:
         raise IncomparableError(
             f"{revision}: no scores of {error}.", remedy="run dvc repro there."
+        ) from error
+    except (ValueError, YAMLError) as error:  # merge markers, for example
+        raise IncomparableError(
+            f"{revision}: params.yaml or a file in metrics/ cannot be parsed ({error}).",
+            remedy="mend it, or run dvc repro there and commit.",
         ) from error
     try:
         spans = score_predictions(files.read_bytes(predictions_file))
