@@ -11,44 +11,34 @@ import math
 import platform
 import shutil
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
-from torch.utils.data import Sampler
-from transformers import (
-    PreTrainedModel,
-    PrinterCallback,
-    ProgressCallback,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import PreTrainedModel, TrainingArguments, set_seed
 
-from stages.ner.batching import epoch_batches, padding_share
-from stages.ner.checkpoints import FinishedRun
-from stages.ner.corpus import Sentence, read_split, read_tag_set
+from stages.ner.batching import padding_share
+from stages.ner.checkpoints import Run
+from stages.ner.corpus import read_split, read_tag_set
 from stages.ner.errors import PipelineError, run_command
 from stages.ner.files import write_json, write_text
 from stages.ner.params import Params, load_params
-from stages.ner.scores import score_spans
-from stages.ner.spans import decode_spans
 from stages.ner.speed import write_speed
-from stages.ner.tagger import Tagger, WindowCollator, load_encoder
-from stages.ner.tokenized import TokenizedWindow, read_settings, read_windows
+from stages.ner.tagger import load_encoder
+from stages.ner.tokenized import read_settings, read_windows
+from stages.ner.word_trainer import LengthSampler, WordTrainer
 
 logger = logging.getLogger(__name__)
 
 PARAMS_FILE = Path("params.yaml")
 TAGGER, SUMMARY, CURVE, SPEED = "tagger", "train.json", "training_curve.csv", "speed.json"
-EVALUATION_BUDGET = 1_024  # subtokens at once, fastest on a processor; no score depends on it
 ENVIRONMENT = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 
 
@@ -56,12 +46,25 @@ class TrainParams(Params):
     """Section `train`: one training run."""
 
     lr: PositiveFloat = Field(description="Peak learning rate, reached at the end of warm-up.")
-    batch_size: PositiveInt = Field(le=100_000, description="Windows in an optimiser step.")
+    batch_size: PositiveInt = Field(
+        le=100_000, description="Windows in an optimiser step, of all processes together."
+    )
     epochs: PositiveInt = Field(le=10_000, description="Passes over the training split.")
     weight_decay: NonNegativeFloat = Field(description="AdamW's decay of all weights but biases and norms.")
     warmup_share: float = Field(
         ge=0, le=1, description="Share of the optimiser steps spent warming up, 0 to 1."
     )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(description="Number type of the arithmetic.")
+    gradient_accumulation_steps: PositiveInt = Field(
+        description="Parts of a batch that are computed one after the other, to save memory."
+    )
+    gradient_checkpointing: bool = Field(description="Whether to compute activations twice, to save memory.")
+    checkpoint_steps: PositiveInt = Field(
+        description="Optimiser steps between two checkpoints, from which an interrupted run goes on."
+    )
+    launcher: str = Field(
+        min_length=1, description="What starts the stage: python, torchrun or accelerate launch with options."
+    )  # dvc.yaml puts it at the head of the command
 
 
 class StageParams(Params):
@@ -73,118 +76,6 @@ class StageParams(Params):
     train: TrainParams
 
 
-class LengthSampler(Sampler[int]):
-    """Yields windows so that each batch holds similar lengths; the order depends on seed and epoch alone."""
-
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Let the next pass be that of `epoch`; the Trainer calls this, also when it resumes."""
-        self.epoch = epoch
-
-    def batches(self, epoch: int) -> list[list[int]]:
-        """Give the batches of an epoch."""
-        return epoch_batches(self.lengths, self.batch_size, seed=self.seed, epoch=epoch)
-
-    def __len__(self) -> int:
-        """Count the windows."""
-        return len(self.lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        """Yield the indices of the current epoch's windows."""
-        return (index for batch in self.batches(self.epoch) for index in batch)
-
-
-class EpochProgress(ProgressCallback):
-    """The Trainer's progress bar, with one readable line an epoch above it."""
-
-    def on_log(self, *arguments: Any, logs: dict[str, float] | None = None, **_: Any) -> None:  # noqa: ANN401, ARG002
-        """Write the line of an epoch; the Trainer calls this with whatever it logs."""
-        if self.training_bar is not None and logs and "eval_f1" in logs:
-            self.training_bar.write(describe_epoch(logs))
-
-
-class WordTrainer(Trainer):
-    """A Trainer that validates as `evaluate` scores: words, outer level, strict IOB2, with one decoder."""
-
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        arguments: TrainingArguments,
-        *,
-        train_rows: list[TokenizedWindow],
-        validation_rows: list[TokenizedWindow],
-        sentences: list[Sentence],
-    ) -> None:
-        self.model: PreTrainedModel
-        super().__init__(
-            model,
-            arguments,
-            train_dataset=train_rows,
-            eval_dataset=validation_rows,
-            data_collator=WindowCollator(model.config.pad_token_id),
-        )
-        lengths = [len(row.window.input_ids) for row in train_rows]
-        self.sampler = LengthSampler(lengths, arguments.per_device_train_batch_size, arguments.seed)
-        self.validation = sentences, validation_rows
-        self.validation_seconds = 0.0
-        # Both print Python's dictionaries; `evaluate` logs a line, and above the bar on a terminal.
-        self.remove_callback(PrinterCallback)
-        if self.pop_callback(ProgressCallback):
-            self.add_callback(EpochProgress)
-
-    def _get_train_sampler(self, *_: object) -> LengthSampler:
-        return self.sampler
-
-    def evaluate(self, *_: object, **__: object) -> dict[str, float]:
-        """Score the validation split; the Trainer calls this after each epoch."""
-        started = time.perf_counter()
-        sentences, rows = self.validation
-        tagger = Tagger(self.model, subtokens_per_batch=EVALUATION_BUDGET)
-        tagged = tagger.tag(rows, [len(sentence.words) for sentence in sentences])
-        pairs = list(zip(sentences, tagged.sentences, strict=True))
-        scores = score_spans(
-            gold=[decode_spans(sentence.outer) for sentence, _ in pairs],
-            predicted=[decode_spans(words.tags) for _, words in pairs],
-        ).overall
-        if not math.isfinite(tagged.loss):
-            raise PipelineError(
-                f"params.yaml: train.lr is {self.args.learning_rate}: the loss is no longer a number "
-                f"(epoch {self.state.epoch:.0f}).",
-                remedy="set a smaller train.lr, or a larger train.warmup_share.",
-            )
-        right = [g == p for sentence, words in pairs for g, p in zip(sentence.outer, words.tags, strict=True)]
-        metrics = {
-            "eval_loss": tagged.loss,
-            **{f"eval_{name}": value for name, value in scores.to_dict().items()},
-            "eval_accuracy": sum(right) / len(right),
-        }
-        self.log(metrics)
-        if self.args.disable_tqdm:
-            logger.info("%s", describe_epoch(self.state.log_history[-1]))
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        self.validation_seconds += time.perf_counter() - started
-        return metrics
-
-
-class BestWeights(TrainerCallback):
-    """Keeps the weights of the epoch with the highest validation F1, the earliest of equals."""
-
-    def __init__(self) -> None:
-        self.f1 = -1.0
-        self.epoch = 0
-        self.weights: dict[str, torch.Tensor] = {}
-
-    def on_evaluate(self, *arguments: Any, **context: Any) -> None:  # noqa: ANN401 - the Trainer's own
-        """Copy the weights if they are the best so far."""
-        state, metrics = arguments[1], context["metrics"]
-        if metrics["eval_f1"] > self.f1:
-            self.f1, self.epoch = metrics["eval_f1"], round(state.epoch)
-            weights = context["model"].state_dict()
-            self.weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
-
-
 def fine_tune(
     tokenized_dir: Path,
     raw_dir: Path,
@@ -194,79 +85,141 @@ def fine_tune(
     curve_file: Path,
     speed_file: Path,
 ) -> None:
-    """Run the stage."""
+    """Run the stage; of several processes, the first alone decides and writes."""
     params = load_params(PARAMS_FILE, StageParams)
-    run = FinishedRun("fine_tune", params.model_dump(), parts=(TAGGER, SUMMARY, CURVE, SPEED))
-    if run.is_complete:
-        logger.info("taking the finished run from %s", run.folder)
-    else:
-        with run.writing() as folder:
-            train_tagger(params, tokenized_dir, raw_dir, encoder_dir, folder)
-    run.publish(
-        load_params(PARAMS_FILE, StageParams).model_dump(),
-        {TAGGER: tagger_dir, SUMMARY: summary_file, CURVE: curve_file, SPEED: speed_file},
-    )
+    processes = PartialState(cpu=not torch.accelerator.is_available())
+    is_first = processes.is_main_process
+    run = Run("fine_tune", params.model_dump(), parts=(TAGGER, SUMMARY, CURVE, SPEED))
+    with run.lock() if is_first else nullcontext():
+        plan = [(run.is_complete, run.last_checkpoint())] if is_first else [None]
+        is_complete, checkpoint = broadcast_object_list(plan)[0]
+        if is_complete:
+            logger.info("taking the finished run from %s", run.folder)
+        else:
+            trainer = train_tagger(params, tokenized_dir, raw_dir, encoder_dir, run.steps, checkpoint)
+            if is_first:
+                settings = {
+                    **params.model_dump(),
+                    "tokenize": read_settings(tokenized_dir / "train.parquet"),
+                }
+                with run.writing() as folder:
+                    write_results(trainer, encoder_dir, folder, settings)
+        if is_first:
+            run.publish(
+                load_params(PARAMS_FILE, StageParams).model_dump(),
+                {TAGGER: tagger_dir, SUMMARY: summary_file, CURVE: curve_file, SPEED: speed_file},
+            )
+    processes.destroy_process_group()
 
 
 def train_tagger(
-    params: StageParams, tokenized_dir: Path, raw_dir: Path, encoder_dir: Path, folder: Path
-) -> None:
-    """Train and write all results into `folder`."""
-    settings = {**params.model_dump(), "tokenize": read_settings(tokenized_dir / "train.parquet")}
+    params: StageParams,
+    tokenized_dir: Path,
+    raw_dir: Path,
+    encoder_dir: Path,
+    checkpoints_dir: Path,
+    checkpoint: Path | None,
+) -> WordTrainer:
+    """Train, from the start or on from a checkpoint; the best epoch's weights end up in the model."""
     rows = read_windows(tokenized_dir / "train.parquet")
     train_rows = [row for row in rows if row.window.input_ids]  # a sentence may have no subtoken at all
     set_seed(params.seed)  # before the head gets its random weights
-    best = BestWeights()
-    with tempfile.TemporaryDirectory() as scratch:
-        trainer = WordTrainer(
-            load_encoder(encoder_dir, read_tag_set(raw_dir / "validation.parquet")),
-            training_arguments(params, len(train_rows), scratch),
-            train_rows=train_rows,
-            validation_rows=read_windows(tokenized_dir / "validation.parquet"),
-            sentences=read_split(raw_dir / "validation.parquet"),
-        )
-        trainer.add_callback(best)
-        started = time.perf_counter()
-        result = trainer.train()
-        seconds = time.perf_counter() - started - trainer.validation_seconds
-
-    trainer.model.load_state_dict(best.weights)
-    save_tagger(trainer.model, encoder_dir, folder / TAGGER, settings)
-    summary = {
-        "epochs": params.train.epochs,
-        "best_epoch": best.epoch,
-        "steps": result.global_step,
-        "train_loss": result.training_loss,
-        "validation": {"f1": best.f1},
-        "environment": describe_environment(trainer.model),
-    }
-    write_json(folder / SUMMARY, summary)
-    curve = tabulate_epochs(trainer.state.log_history)
-    write_text(folder / CURVE, curve.to_csv(index=False, lineterminator="\n"))
-    write_training_speed(folder / SPEED, trainer.sampler, params.train.epochs, seconds)
-    logger.info("epoch %d of %d is best: validation F1 %.4f", best.epoch, params.train.epochs, best.f1)
+    trainer = WordTrainer(
+        load_encoder(encoder_dir, read_tag_set(raw_dir / "validation.parquet")),
+        training_arguments(params, len(train_rows), checkpoints_dir),
+        train_rows=train_rows,
+        validation_rows=read_windows(tokenized_dir / "validation.parquet"),
+        sentences=read_split(raw_dir / "validation.parquet"),
+        checkpoint_steps=params.train.checkpoint_steps,
+    )
+    if checkpoint:
+        logger.info("going on from %s", checkpoint)
+    trainer.fit(checkpoint)
+    return trainer
 
 
-def training_arguments(params: StageParams, n_rows: int, scratch: str) -> TrainingArguments:
-    """Say in the Trainer's words what `params` asks for."""
+def training_arguments(params: StageParams, n_rows: int, checkpoints_dir: Path) -> TrainingArguments:
+    """Say in the Trainer's words what `params` asks for.
+
+    Raises:
+        PipelineError: If a batch cannot be shared out evenly, or the machine lacks the precision.
+    """
     train = params.train
+    precision = choose_precision(train.precision)
+    n_parts = train.gradient_accumulation_steps * PartialState().num_processes
+    if train.batch_size % n_parts:
+        raise PipelineError(
+            f"{PARAMS_FILE}: train.batch_size is {train.batch_size}, which {n_parts} parts "
+            "(train.gradient_accumulation_steps times processes) do not divide.",
+            remedy=f"set train.batch_size to a multiple of {n_parts}.",
+        )
     n_steps = math.ceil(n_rows / train.batch_size) * train.epochs
-    return TrainingArguments(
-        output_dir=scratch,  # nothing is saved there: BestWeights keeps what is needed
-        save_strategy="no",
+    has_accelerator = torch.accelerator.is_available()
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints_dir),
+        save_strategy="no",  # CheckpointSchedule asks for checkpoints
+        save_total_limit=2,  # one may be unfinished
         eval_strategy="epoch",
         logging_strategy="epoch",
+        logging_nan_inf_filter=False,  # it waits for the device at every step
         report_to="none",
         disable_tqdm=not sys.stderr.isatty(),
         seed=params.seed,
         learning_rate=train.lr,
-        per_device_train_batch_size=train.batch_size,
+        per_device_train_batch_size=train.batch_size // n_parts,
+        gradient_accumulation_steps=train.gradient_accumulation_steps,
+        activation_checkpointing=train.gradient_checkpointing,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
         num_train_epochs=train.epochs,
         weight_decay=train.weight_decay,
         warmup_steps=math.ceil(train.warmup_share * n_steps),
         remove_unused_columns=False,  # the rows are no columns; WindowCollator takes them whole
-        dataloader_pin_memory=torch.accelerator.is_available(),
+        use_cpu=not has_accelerator,
+        dataloader_pin_memory=has_accelerator,
+        accelerator_config={"non_blocking": has_accelerator},
     )
+    # One process drives one device: over several, torch's DataParallel would multiply the batch.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
+
+
+def choose_precision(wanted: str) -> str:
+    """Resolve `auto` to what the machine computes fastest.
+
+    Raises:
+        PipelineError: If float16 is wanted of a processor: the loss cannot be scaled there.
+    """
+    has_gpu = torch.cuda.is_available()
+    if wanted == "fp16" and not has_gpu:
+        raise PipelineError(
+            f"{PARAMS_FILE}: train.precision is fp16, which needs a GPU.",
+            remedy="set train.precision to auto, or to fp32.",
+        )
+    if wanted != "auto":
+        return wanted
+    if not has_gpu:
+        return "fp32"  # bfloat16 is four times slower on a processor without instructions for it
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+
+
+def write_results(trainer: WordTrainer, encoder_dir: Path, folder: Path, settings: dict[str, Any]) -> None:
+    """Write everything that the stage puts out into `folder`."""
+    save_tagger(trainer.model, encoder_dir, folder / TAGGER, settings)
+    n_epochs = len(trainer.epoch_losses)
+    summary = {
+        "epochs": n_epochs,
+        "best_epoch": trainer.best_epoch,
+        "steps": trainer.state.global_step,
+        "train_loss": trainer.train_loss,
+        "validation": {"f1": trainer.best_f1},
+        "environment": describe_environment(trainer),
+    }
+    write_json(folder / SUMMARY, summary)
+    curve = tabulate_epochs(trainer.epoch_losses, trainer.state.log_history)
+    write_text(folder / CURVE, curve.to_csv(index=False, lineterminator="\n"))
+    write_training_speed(folder / SPEED, trainer.sampler, n_epochs, trainer.seconds)
+    logger.info("epoch %d of %d is best: validation F1 %.4f", trainer.best_epoch, n_epochs, trainer.best_f1)
 
 
 def save_tagger(
@@ -282,35 +235,35 @@ def save_tagger(
     write_json(tagger_dir / "run_config.json", settings)
 
 
-def describe_environment(model: PreTrainedModel) -> dict[str, str]:
-    """Give versions, device and number type: what else a score depends on."""
-    device = torch.cuda.get_device_name() if model.device.type == "cuda" else model.device.type
+def describe_environment(trainer: WordTrainer) -> dict[str, Any]:
+    """Give versions, devices and number types: what else a score depends on."""
+    device = trainer.model.device.type
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in ENVIRONMENT},
-        "device": device,
-        "dtype": str(model.dtype).removeprefix("torch."),
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "processes": trainer.args.world_size,
+        "dtype": str(trainer.model.dtype).removeprefix("torch."),
+        "precision": "bf16" if trainer.args.bf16 else "fp16" if trainer.args.fp16 else "fp32",
     }
 
 
-def describe_epoch(logs: Mapping[str, float]) -> str:
-    """Say in a line how an epoch ended."""
-    return f"epoch {logs['epoch']:.0f}: validation loss {logs['eval_loss']:.4f}, F1 {logs['eval_f1']:.4f}"
+def tabulate_epochs(train_losses: Sequence[float], log: Sequence[Mapping[str, float]]) -> pd.DataFrame:
+    """Make the table that the notebook prints, one row an epoch.
 
-
-def tabulate_epochs(log: Sequence[dict[str, float]]) -> pd.DataFrame:
-    """Make the table that the notebook prints, one row an epoch, from the Trainer's log."""
+    Args:
+        train_losses: Mean loss of each epoch's steps. Shape: (n_epochs,).
+        log: The Trainer's, in which each validation is an entry.
+    """
     names = ("precision", "recall", "f1", "accuracy")
-    losses = {round(entry["epoch"]): entry["loss"] for entry in log if "loss" in entry}
     rows = [
         {
             "epoch": round(entry["epoch"]),
-            "train_loss": losses[round(entry["epoch"])],
+            "train_loss": train_loss,
             "validation_loss": entry["eval_loss"],
             **{name: entry[f"eval_{name}"] for name in names},
         }
-        for entry in log
-        if "eval_loss" in entry
+        for train_loss, entry in zip(train_losses, (e for e in log if "eval_loss" in e), strict=True)
     ]
     return pd.DataFrame(rows)
 

@@ -1,8 +1,14 @@
-"""What a run finished belongs to the inputs that it started with."""
+"""A run's checkpoints and result belong to its inputs, and to one process at a time."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
 import pytest
 
-from stages.ner.checkpoints import FinishedRun
+from stages.ner.checkpoints import SEAL, Run, seal_checkpoint
 from stages.ner.errors import PipelineError
 
 PARAMS = {"train": {"lr": 0.1}}
@@ -22,7 +28,7 @@ def project(tmp_path, monkeypatch):
 
 
 def run_of(params):
-    return FinishedRun("train", params, parts=("model",))
+    return Run("train", params, parts=("model",))
 
 
 def finish(run, text="weights"):
@@ -36,7 +42,7 @@ def test_a_result_is_published_once_and_nothing_stays(project):
     run.publish(PARAMS, {"model": project / "out/model"})
     assert (project / "out/model").read_text(encoding="utf-8") == "weights"
     assert not run.is_complete
-    assert not list((project / "models/checkpoints").iterdir())
+    assert not run.folder.exists()
 
 
 @pytest.mark.parametrize(
@@ -63,17 +69,18 @@ def test_an_edited_input_keeps_the_result_back(project, file, params, named):
 def test_a_result_that_a_kill_left_in_part_is_made_again(project):
     run = run_of(PARAMS)
     finish(run)
-    (run.folder / "model").rename(project / "moved")
+    (run.result / "model").rename(project / "moved")
     assert not run.is_complete
     finish(run, "again")
-    assert (run.folder / "model").read_text(encoding="utf-8") == "again"
+    assert (run.result / "model").read_text(encoding="utf-8") == "again"
 
 
-def test_a_run_that_fails_leaves_nothing(project):
+def test_a_run_that_fails_leaves_nothing():
     run = run_of(PARAMS)
     with pytest.raises(RuntimeError), run.writing():
         raise RuntimeError
-    assert not list((project / "models/checkpoints").iterdir())
+    assert not run.is_complete
+    assert not list(run.folder.iterdir())
 
 
 def test_queued_runs_share_the_folder(project, monkeypatch):
@@ -81,3 +88,128 @@ def test_queued_runs_share_the_folder(project, monkeypatch):
     here = run_of(PARAMS).folder.resolve()
     monkeypatch.setenv("DVC_ROOT", str(project))
     assert run_of(PARAMS).folder == here
+
+
+def add_checkpoint(run, step, *, is_sealed=True):
+    folder = run.steps / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_text(f"weights {step}", encoding="utf-8")
+    (folder / "optimizer.pt").write_text("moments", encoding="utf-8")
+    if is_sealed:
+        seal_checkpoint(folder)
+    return folder
+
+
+def test_a_run_goes_on_from_its_newest_checkpoint():
+    """Newest by step, not by name: 90 comes before 100."""
+    run = run_of(PARAMS)
+    assert run.last_checkpoint() is None
+    add_checkpoint(run, 90)
+    add_checkpoint(run, 100)
+    assert run.last_checkpoint() == run.steps / "checkpoint-100"
+    assert run_of({"train": {"lr": 0.2}}).last_checkpoint() is None, "another run's"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda folder: (folder / SEAL).unlink(), id="cut-off-before-the-seal"),
+        pytest.param(lambda folder: (folder / "optimizer.pt").unlink(), id="file-missing"),
+        pytest.param(lambda folder: (folder / "optimizer.pt").write_text("mom"), id="file-cut-short"),
+        pytest.param(lambda folder: (folder / "model.safetensors").write_bytes(bytes(11)), id="zeros"),
+        pytest.param(lambda folder: (folder / SEAL).write_text('{"model'), id="seal-cut-short"),
+        pytest.param(lambda folder: (folder / SEAL).write_text(""), id="seal-empty"),
+    ],
+)
+def test_a_half_written_checkpoint_is_removed_and_the_one_before_it_used(damage):
+    run = run_of(PARAMS)
+    before, damaged = add_checkpoint(run, 100), add_checkpoint(run, 200)
+    damage(damaged)
+    assert run.last_checkpoint() == before
+    assert not damaged.exists()
+
+
+OTHER = """
+import sys
+from stages.ner.checkpoints import Run
+run = Run("train", {"train": {"lr": float(sys.argv[1])}}, parts=("model",))
+with run.lock():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other_process():
+    """Start a process that holds the lock of a run until it is killed."""
+    root = Path(__file__).resolve().parents[1]
+    started = []
+
+    def start(folder, lr):
+        process = subprocess.Popen(
+            [sys.executable, "-c", OTHER, str(lr)],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(root)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("lr", [pytest.param(0.1, id="same-inputs"), pytest.param(0.2, id="other-inputs")])
+def test_a_second_run_in_a_folder_is_refused_and_the_first_named(project, other_process, lr):
+    """Whatever the first trains, it would write to the same outputs. The lock ends with its process."""
+    other = other_process(project, lr)
+    with (
+        pytest.raises(PipelineError, match=rf"process {other.pid} is already .* Remedy: .*kill {other.pid}"),
+        run_of(PARAMS).lock(),
+    ):
+        pytest.fail("two runs at once")
+    other.kill()
+    other.wait()
+    with run_of(PARAMS).lock():
+        pass
+
+
+def test_two_folders_do_not_train_the_same_run_at_once(project, other_process, monkeypatch):
+    """Queued runs work elsewhere and share the checkpoints; other inputs are free to run."""
+    elsewhere = project / "queued"
+    elsewhere.mkdir()
+    for name in ("data", "code.py", "dvc.yaml"):
+        (elsewhere / name).symlink_to(project / name)
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    other = other_process(project, 0.1)
+    monkeypatch.chdir(elsewhere)
+    with (
+        pytest.raises(PipelineError, match=f"process {other.pid} is already training"),
+        run_of(PARAMS).lock(),
+    ):
+        pytest.fail("two runs at once")
+    with run_of({"train": {"lr": 0.2}}).lock():
+        pass
+
+
+def test_the_orphan_of_a_killed_dvc_keeps_its_result_back(project):
+    """Nobody would record it, and it could lie beside another run's parameters."""
+    run = run_of(PARAMS)
+    finish(run)
+    dvc = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    run._dvc = psutil.Process(dvc.pid)
+    dvc.kill()
+    dvc.wait()
+    with pytest.raises(
+        PipelineError, match=rf"process {dvc.pid}\) has ended; .* kept .* Remedy: run dvc repro"
+    ):
+        run.publish(PARAMS, {"model": project / "out/model"})
+    assert not (project / "out/model").exists()
+    run._dvc = None
+    run.publish(PARAMS, {"model": project / "out/model"})
+    assert (project / "out/model").exists()

@@ -1,132 +1,22 @@
-"""The parts of `fine_tune`: order of the batches, warm-up, the best epoch, the table of epochs."""
+"""The parts of `fine_tune`: what the Trainer is told, what is written, what is refused."""
 
 import json
-from itertools import chain
-from types import SimpleNamespace
 
 import pytest
 import torch
-from transformers import TrainerCallback
 
-from stages.fine_tune import (
-    BestWeights,
-    LengthSampler,
-    StageParams,
-    WordTrainer,
-    save_tagger,
-    tabulate_epochs,
-    training_arguments,
-)
-from stages.ner.alignment import IGNORE_ID, NO_WORD, Window
-from stages.ner.batching import epoch_batches
-from stages.ner.corpus import Sentence
+from stages.fine_tune import choose_precision, save_tagger, tabulate_epochs, training_arguments
 from stages.ner.errors import PipelineError
-from stages.ner.labels import TagSet
-from stages.ner.params import check_params
 from stages.ner.tagger import Tagger, load_encoder
-from stages.ner.tokenized import TokenizedWindow
 from tests.tiny_encoder import build_tiny_encoder
+from tests.tiny_training import TAG_SET, make_params
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-TAG_SET = TagSet(("O", "B-LOC", "I-LOC"))
-TRAIN = {"lr": 1e-3, "batch_size": 4, "epochs": 3, "weight_decay": 0.01, "warmup_share": 0.1}
 
 
 @pytest.fixture(scope="module")
 def encoder_dir(tmp_path_factory):
     return build_tiny_encoder(tmp_path_factory.mktemp("encoder"), ["Görlitz", "und", "Köln"])
-
-
-def make_params(path, seed=42, **train):
-    return check_params({"seed": seed, "train": {**TRAIN, **train}}, StageParams, path)
-
-
-def make_rows(n_rows):
-    """Make windows of different lengths in which subtoken 6 is a name and subtoken 7 is none."""
-    rows = []
-    for number in range(n_rows):
-        input_ids = [2, *([6, 7] * (1 + number % 5)), 3]
-        word_ids = [NO_WORD, *range(len(input_ids) - 2), NO_WORD]
-        targets = [IGNORE_ID, *([1, 0] * (1 + number % 5)), IGNORE_ID]
-        rows.append(TokenizedWindow(number, Window(0, input_ids, word_ids), targets))
-    return rows
-
-
-def make_sentences(rows):
-    """Make the sentences that go with `make_rows`."""
-    return [
-        Sentence(str(row.sentence), "", ["a"] * len(tags), [TAG_SET.tags[tag] for tag in tags], None)
-        for row in rows
-        for tags in [row.targets[1:-1]]
-    ]
-
-
-def make_trainer(encoder_dir, tmp_path, n_rows=13, **train):
-    params = make_params(tmp_path / "params.yaml", **train)
-    torch.manual_seed(params.seed)
-    rows = make_rows(n_rows)
-    return WordTrainer(
-        load_encoder(encoder_dir, TAG_SET),
-        training_arguments(params, n_rows, str(tmp_path)),
-        train_rows=rows,
-        validation_rows=rows[:5],
-        sentences=make_sentences(rows[:5]),
-    )
-
-
-class Recorder(TrainerCallback):
-    """Keeps the learning rate before each step."""
-
-    def __init__(self):
-        self.rates = []
-
-    def on_step_begin(self, *_, **context):
-        """Read the rate that this step uses."""
-        self.rates.append(context["optimizer"].param_groups[0]["lr"])
-
-
-def test_the_sampler_yields_the_batches_of_its_epoch():
-    lengths = [3 + (7 * number) % 20 for number in range(30)]
-    sampler = LengthSampler(lengths, 4, seed=7)
-    assert len(sampler) == 30
-    for epoch in (0, 1, 5):
-        sampler.set_epoch(epoch)
-        batches = epoch_batches(lengths, 4, seed=7, epoch=epoch)
-        assert list(sampler) == list(sampler) == list(chain(*batches))
-        assert sampler.batches(epoch) == batches
-    assert sampler.batches(0) != sampler.batches(1)
-
-
-def test_the_trainer_computes_the_batches_of_each_epoch(encoder_dir, tmp_path):
-    """In the sampler's order, so that the same seed gives the same model and little is padded."""
-    trainer = make_trainer(encoder_dir, tmp_path)
-    computed = []
-    collate = trainer.data_collator
-    trainer.data_collator = lambda rows: computed.append([row.sentence for row in rows]) or collate(rows)
-    trainer.train()
-    assert computed == [
-        batch
-        for epoch in range(3)
-        for batch in epoch_batches(
-            [len(row.window.input_ids) for row in make_rows(13)], 4, seed=42, epoch=epoch
-        )
-    ]
-
-
-def test_each_epoch_is_validated_on_words(encoder_dir, tmp_path):
-    trainer = make_trainer(encoder_dir, tmp_path, lr=0.05)
-    best = BestWeights()
-    trainer.add_callback(best)
-    trainer.train()
-    table = tabulate_epochs(trainer.state.log_history)
-    assert list(table) == ["epoch", "train_loss", "validation_loss", "precision", "recall", "f1", "accuracy"]
-    assert table["epoch"].tolist() == [1, 2, 3]
-    assert table["f1"].max() == best.f1 == 1.0, "the task can be learnt"
-    assert table["f1"].tolist().index(1.0) + 1 == best.epoch
-    assert table["accuracy"].max() == 1.0
-    assert table["train_loss"].iloc[-1] < table["train_loss"].iloc[0]
-    assert trainer.validation_seconds > 0
 
 
 @pytest.mark.parametrize(
@@ -141,23 +31,14 @@ def test_each_epoch_is_validated_on_words(encoder_dir, tmp_path):
 )
 def test_warm_up_is_a_share_of_the_steps(tmp_path, warmup_share, n_rows, expected):
     """Of all epochs: thirteen windows in batches of four are four steps, times three."""
-    params = make_params(tmp_path / "params.yaml", warmup_share=warmup_share)
-    arguments = training_arguments(params, n_rows, str(tmp_path))
+    params = make_params(warmup_share=warmup_share)
+    arguments = training_arguments(params, n_rows, tmp_path)
     assert arguments.get_warmup_steps(12) == expected
 
 
-def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero(encoder_dir, tmp_path):
-    trainer = make_trainer(encoder_dir, tmp_path, warmup_share=0.25)
-    recorder = Recorder()
-    trainer.add_callback(recorder)
-    trainer.train()
-    rates = [1e-3 * share for share in (0, 1 / 3, 2 / 3, *(1 - step / 9 for step in range(9)))]
-    assert recorder.rates == pytest.approx(rates)
-
-
 def test_the_trainer_gets_the_parameters(tmp_path):
-    params = make_params(tmp_path / "params.yaml", seed=7, weight_decay=0.3)
-    arguments = training_arguments(params, 13, str(tmp_path))
+    params = make_params(seed=7, weight_decay=0.3)
+    arguments = training_arguments(params, 13, tmp_path)
     assert (arguments.learning_rate, arguments.weight_decay, arguments.seed) == (1e-3, 0.3, 7)
     assert (arguments.per_device_train_batch_size, arguments.num_train_epochs) == (4, 3)
     assert arguments.save_strategy == "no"
@@ -174,52 +55,71 @@ def test_the_trainer_gets_the_parameters(tmp_path):
         pytest.param({"epochs": 0}, r"train\.epochs is 0", id="no-epoch"),
         pytest.param({"weight_decay": -0.1}, r"train\.weight_decay is -0\.1", id="negative-decay"),
         pytest.param({"batch_size": 0}, r"train\.batch_size is 0", id="empty-batches"),
+        pytest.param({"precision": "int8"}, r"train\.precision is 'int8' .*'fp32'", id="precision"),
+        pytest.param({"checkpoint_steps": 0}, r"train\.checkpoint_steps is 0", id="no-checkpoints"),
+        pytest.param({"launcher": ""}, r"train\.launcher is ''", id="no-launcher"),
     ],
 )
-def test_a_run_that_cannot_be_is_refused_before_it_starts(tmp_path, change, message):
+def test_a_run_that_cannot_be_is_refused_before_it_starts(change, message):
     with pytest.raises(PipelineError, match=message):
-        make_params(tmp_path / "params.yaml", **change)
-
-
-def test_the_earliest_of_the_best_epochs_is_kept():
-    """As it was then: the weights change in place while training goes on."""
-    model = torch.nn.Linear(1, 1)
-    best = BestWeights()
-    for epoch, f1 in enumerate([0.2, 0.7, 0.5, 0.7], start=1):
-        with torch.no_grad():
-            model.weight.fill_(epoch)
-        # The Trainer counts epochs in floats, and not always whole ones.
-        state = SimpleNamespace(epoch=epoch - 1e-9)
-        best.on_evaluate(None, state, None, metrics={"eval_f1": f1}, model=model)
-    assert (best.epoch, best.f1) == (2, 0.7)
-    assert best.weights["weight"].item() == 2
-    assert best.weights.keys() == {"weight", "bias"}
-
-
-def test_a_run_that_finds_nothing_keeps_its_first_epoch():
-    best = BestWeights()
-    model = torch.nn.Linear(1, 1)
-    for epoch in (1.0, 2.0):
-        best.on_evaluate(None, SimpleNamespace(epoch=epoch), None, metrics={"eval_f1": 0.0}, model=model)
-    assert (best.epoch, best.f1) == (1, 0.0)
-    assert best.weights
+        make_params(**change)
 
 
 def test_the_table_of_epochs_pairs_the_losses():
-    """The Trainer logs training loss, validation and a summary apart."""
+    """The Trainer's own losses, which start again when a run resumes, are not looked at."""
     scores = {"eval_precision": 0.5, "eval_recall": 0.25, "eval_f1": 1 / 3, "eval_accuracy": 0.75}
     log = [
-        {"loss": 1.5, "grad_norm": 1.0, "learning_rate": 1e-3, "epoch": 1.0, "step": 4},
+        {"loss": 9.0, "grad_norm": 1.0, "learning_rate": 1e-3, "epoch": 1.0, "step": 4},
         {"eval_loss": 1.25, **scores, "epoch": 1.0, "step": 4},
-        {"loss": 0.5, "grad_norm": 1.0, "learning_rate": 1e-4, "epoch": 2.0, "step": 8},
+        {"loss": 9.0, "grad_norm": 1.0, "learning_rate": 1e-4, "epoch": 2.0, "step": 8},
         {"eval_loss": 1.0, **scores, "epoch": 2.0, "step": 8},
         {"train_runtime": 3.0, "train_loss": 1.0, "epoch": 2.0, "step": 8},
     ]
-    assert tabulate_epochs(log).to_csv(index=False, lineterminator="\n").splitlines() == [
+    assert tabulate_epochs([1.5, 0.5], log).to_csv(index=False, lineterminator="\n").splitlines() == [
         "epoch,train_loss,validation_loss,precision,recall,f1,accuracy",
         "1,1.5,1.25,0.5,0.25,0.3333333333333333,0.75",
         "2,0.5,1.0,0.5,0.25,0.3333333333333333,0.75",
     ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "has_gpu", "has_bfloat16", "chosen"),
+    [
+        pytest.param("auto", False, False, "fp32", id="processor"),
+        pytest.param("auto", True, True, "bf16", id="gpu"),
+        pytest.param("auto", True, False, "fp16", id="older-gpu"),
+        pytest.param("fp32", True, True, "fp32", id="asked-for"),
+        pytest.param("bf16", False, False, "bf16", id="slow-but-asked-for"),
+    ],
+)
+def test_auto_takes_the_fastest_number_type(monkeypatch, wanted, has_gpu, has_bfloat16, chosen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bfloat16)
+    assert choose_precision(wanted) == chosen
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param({"precision": "fp16"}, "train.precision is fp16, which needs a GPU", id="fp16"),
+        pytest.param(
+            {"gradient_accumulation_steps": 3},
+            r"train.batch_size is 4, which 3 parts .* Remedy: set train.batch_size to a multiple of 3",
+            id="uneven-parts",
+        ),
+    ],
+)
+def test_what_the_machine_cannot_do_is_refused(tmp_path, monkeypatch, change, message):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(PipelineError, match=message):
+        training_arguments(make_params(**change), 13, tmp_path)
+
+
+def test_a_batch_is_computed_in_the_parts_asked_for(tmp_path):
+    params = make_params(gradient_accumulation_steps=2, gradient_checkpointing=True)
+    arguments = training_arguments(params, 13, tmp_path)
+    assert (arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps) == (2, 2)
+    assert arguments.activation_checkpointing
 
 
 def test_a_tagger_is_a_plain_checkpoint_with_the_encoders_tokenizer(encoder_dir, tmp_path):

@@ -1,24 +1,30 @@
-"""Where a training run keeps what it finished until it is known to belong to the recorded inputs.
+"""Where a training run keeps its checkpoints and its result until the result belongs to the recorded inputs.
 
 DVC records parameters and deps when a stage ends, not when it starts: an edit while a run trains would be
 recorded beside a model that never saw it. A run therefore knows its inputs by hash, and checks them again
-before it publishes. The folder lies outside any output, since DVC removes outputs before a stage runs, and
-below `$DVC_ROOT`, so that queued runs, which work in a temporary copy, share it.
+before it publishes. Its folder is named by that hash, lies outside any output, since DVC removes outputs
+before a stage runs, and below `$DVC_ROOT`, so that queued runs, which work in a temporary copy, share it.
 """
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+from filelock import FileLock, Timeout
+
 from stages.ner.errors import PipelineError
+from stages.ner.files import write_json
 from stages.ner.params import read_yaml
 
 CHECKPOINTS = Path("models/checkpoints")
+SEAL = "sealed.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,8 @@ class RunInputs:
         return changed + [name for name in names if self.files.get(name) != later.files.get(name)]
 
 
-class FinishedRun:
-    """The complete result of a run, kept until it is published.
+class Run:
+    """A training run, known by its inputs: its checkpoints, and its result until that is published.
 
     Args:
         stage: Name of the stage.
@@ -74,47 +80,137 @@ class FinishedRun:
         self.stage, self.parts = stage, parts
         self.inputs = RunInputs.read(stage, params)
         self.folder = Path(os.environ.get("DVC_ROOT", ".")) / CHECKPOINTS / self.inputs.key
+        self.result = self.folder / "result"
+        self.steps = self.folder / "steps"
+        self._dvc = _find_dvc()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other process from training in this folder, or for the same inputs elsewhere.
+
+        The kernel frees both locks when the process ends, however it ends.
+
+        Raises:
+            PipelineError: If another process holds one; it is named.
+        """
+        with ExitStack() as stack:
+            for folder in (CHECKPOINTS, self.folder):  # the outputs here; the checkpoints, which others share
+                stack.enter_context(_hold(folder / ".lock", self.stage))
+            yield
 
     @property
     def is_complete(self) -> bool:
-        """Whether a run with the same inputs left its result here."""
-        return all((self.folder / part).exists() for part in self.parts)
+        """Whether a run with the same inputs left its whole result here."""
+        return all((self.result / part).exists() for part in self.parts)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """Give a folder to write the result to; it gets its name when the block ends without an error."""
-        unfinished = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
+        """Give a folder to write the result to; it counts when the block ends without an error."""
+        unfinished = self.folder / "unfinished"
+        for folder in (unfinished, self.result):  # what a kill may have left
+            shutil.rmtree(folder, ignore_errors=True)
         unfinished.mkdir(parents=True)
         try:
             yield unfinished
-            shutil.rmtree(self.folder, ignore_errors=True)  # what a kill while publishing may have left
-            unfinished.rename(self.folder)
+            unfinished.rename(self.result)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def publish(self, params: Mapping[str, Any], targets: Mapping[str, Path]) -> None:
-        """Move the result to the stage's outputs, if its inputs are still what they were.
+        """Move the result to the stage's outputs, if its inputs are still what they were; drop the rest.
 
         Args:
             params: The same sections, read again.
             targets: Where each file or folder of the result goes, by its name.
 
         Raises:
-            PipelineError: If an input was edited meanwhile; the result stays for a run with the old ones.
+            PipelineError: If an input was edited meanwhile, or the dvc that started the run is gone; the
+                result stays for the next run with these inputs.
         """
+        kept = f"the finished result is kept in {CHECKPOINTS / self.inputs.key}"
         changes = self.inputs.changes(RunInputs.read(self.stage, params))
         if changes:
             raise PipelineError(
-                f"{self.stage}: edited while it ran: {', '.join(changes)}. Its result belongs to the old "
-                f"inputs and is kept in {CHECKPOINTS / self.inputs.key}.",
+                f"{self.stage}: edited while it ran: {', '.join(changes)}; {kept}, for the old inputs.",
                 remedy="run dvc repro again; with the old inputs back in place it takes what is kept.",
+            )
+        if self._dvc and not self._dvc.is_running():
+            raise PipelineError(
+                f"{self.stage}: the dvc that started it (process {self._dvc.pid}) has ended; {kept}.",
+                remedy="run dvc repro, which takes what is kept.",
             )
         for name, target in targets.items():
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.is_dir():
                 shutil.rmtree(target)
-            shutil.move(self.folder / name, target)
+            shutil.move(self.result / name, target)
         shutil.rmtree(self.folder)
+
+    def last_checkpoint(self) -> Path | None:
+        """Give the newest whole checkpoint; remove those that a kill or a power cut left in part."""
+        whole = None
+        for folder in sorted(self.steps.glob("checkpoint-*"), key=lambda path: -_step_of(path)):
+            if whole is None and _is_sealed(folder):
+                whole = folder
+            elif whole is None:
+                shutil.rmtree(folder)
+        return whole
+
+
+def seal_checkpoint(folder: Path) -> None:
+    """Flush every file of a checkpoint to the disk, then record their hashes: from now on it counts."""
+    files = sorted(path for path in folder.iterdir() if path.name != SEAL)
+    for path in files:
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+    write_json(folder / SEAL, {path.name: _hash_path(path) for path in files})
+
+
+def _is_sealed(folder: Path) -> bool:
+    try:
+        hashes = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        return all(_hash_path(folder / name) == digest for name, digest in hashes.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _step_of(folder: Path) -> int:
+    number = folder.name.removeprefix("checkpoint-")
+    return int(number) if number.isdigit() else -1
+
+
+@contextmanager
+def _hold(path: Path, stage: str) -> Iterator[None]:
+    """Hold a lock file, or say at once who does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    owner = path.with_name(".owner")  # apart: whoever asks for a lock empties its file
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        number = owner.read_text(encoding="utf-8") if owner.is_file() else "of an unknown number"
+        raise PipelineError(
+            f"{stage}: process {number} is already training here ({path.parent}).",
+            remedy=f"wait until it ends, or stop it (kill {number}); what it has done so far is kept.",
+        ) from None
+    try:
+        owner.write_text(str(os.getpid()), encoding="utf-8")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def _find_dvc() -> psutil.Process | None:
+    """Find the dvc among this process's ancestors; None where a person started the stage."""
+    for process in psutil.Process().parents():
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            continue
+        if any(Path(word).name == "dvc" for word in command[:3]):  # dvc, python dvc, python -m dvc
+            return process
+    return None
 
 
 def _flatten(section: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

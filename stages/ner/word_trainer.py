@@ -1,0 +1,306 @@
+"""The Trainer of this project: batches of similar length, validation on words, runs that resume exactly."""
+
+import logging
+import math
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import broadcast_object_list
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch.nn.functional import cross_entropy
+from torch.utils.data import Sampler
+from transformers import (
+    PreTrainedModel,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.modeling_outputs import TokenClassifierOutput
+
+from stages.ner.alignment import IGNORE_ID
+from stages.ner.batching import epoch_batches
+from stages.ner.checkpoints import seal_checkpoint
+from stages.ner.corpus import Sentence
+from stages.ner.errors import PipelineError
+from stages.ner.files import read_json, write_json
+from stages.ner.scores import score_spans
+from stages.ner.spans import decode_spans
+from stages.ner.tagger import Tagger, WindowCollator
+from stages.ner.tokenized import TokenizedWindow
+
+logger = logging.getLogger(__name__)
+
+EVALUATION_BUDGET = 1_024  # subtokens at once, fastest on a processor; no score depends on it
+PROGRESS, BEST = "progress.json", "best.safetensors"
+
+
+class LengthSampler(Sampler[int]):
+    """Yields windows so that each batch holds similar lengths; the order depends on seed and epoch alone.
+
+    Args:
+        lengths: Subtokens of each window. Shape: (n_windows,).
+        batch_size: Windows in an optimiser step, of all processes together.
+        seed: Seed of the run.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be that of `epoch`; the Trainer calls this, also when it resumes."""
+        self.epoch = epoch
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        """Give the batches of an epoch."""
+        return epoch_batches(self.lengths, self.batch_size, seed=self.seed, epoch=epoch)
+
+    def __len__(self) -> int:
+        """Count the windows."""
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the indices of the current epoch's windows."""
+        return (index for batch in self.batches(self.epoch) for index in batch)
+
+
+class EpochProgress(ProgressCallback):
+    """The Trainer's progress bar, with one readable line an epoch above it."""
+
+    def on_log(self, *arguments: Any, logs: dict[str, float] | None = None, **_: Any) -> None:  # noqa: ANN401, ARG002
+        """Write the line of an epoch; the Trainer calls this with whatever it logs."""
+        if self.training_bar is not None and logs and "eval_f1" in logs:
+            self.training_bar.write(describe_epoch(logs))
+
+
+class CheckpointSchedule(TrainerCallback):
+    """Asks for a checkpoint every so many steps, and after each epoch's validation.
+
+    Never at an epoch's last step before that validation: a run that resumed there would go on with the next
+    epoch and leave this one unscored.
+    """
+
+    def __init__(self, n_steps: int) -> None:
+        self.n_steps = n_steps
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: Any,  # noqa: ANN401
+    ) -> None:
+        """Decide after an optimiser step."""
+        is_epoch_end = state.global_step % (state.max_steps // round(args.num_train_epochs)) == 0
+        control.should_save = state.global_step % self.n_steps == 0 and not is_epoch_end
+
+    def on_epoch_end(self, *arguments: Any, **_: Any) -> None:  # noqa: ANN401
+        """Decide after an epoch; the Trainer validates before it saves."""
+        arguments[2].should_save = True
+
+
+class WordTrainer(Trainer):
+    """A Trainer that validates as `evaluate` scores: words, outer level, strict IOB2, with one decoder.
+
+    A checkpoint of it holds what the Trainer's own forgets: the best epoch's weights, the loss of the epoch
+    so far and the seconds spent. A run that resumes from one ends with the same bytes as one that was never
+    interrupted.
+
+    Args:
+        model: Encoder and fresh head.
+        arguments: `output_dir` is where checkpoints go.
+        train_rows: Windows of the training split, none of them empty.
+        validation_rows: Windows of the validation split.
+        sentences: The validation split. Shape: (n_sentences,).
+        checkpoint_steps: Optimiser steps between two checkpoints.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        arguments: TrainingArguments,
+        *,
+        train_rows: list[TokenizedWindow],
+        validation_rows: list[TokenizedWindow],
+        sentences: list[Sentence],
+        checkpoint_steps: int,
+    ) -> None:
+        self.model: PreTrainedModel
+        super().__init__(
+            model,
+            arguments,
+            train_dataset=train_rows,
+            eval_dataset=validation_rows,
+            data_collator=WindowCollator(model.config.pad_token_id),
+            compute_loss_func=mean_loss,
+        )
+        lengths = [len(row.window.input_ids) for row in train_rows]
+        batch_size = (
+            arguments.per_device_train_batch_size
+            * arguments.gradient_accumulation_steps
+            * arguments.world_size
+        )
+        self.sampler = LengthSampler(lengths, batch_size, arguments.seed)
+        self.validation = sentences, validation_rows
+        self.best_f1, self.best_epoch = -1.0, 0
+        self.best_weights: dict[str, torch.Tensor] = {}
+        self.epoch_losses: list[float] = []
+        self.seconds = 0.0  # of training, earlier sessions of this run included, validation not
+        self._started = 0.0
+        self._loss = torch.zeros(2, device=arguments.device)  # sum over this epoch's steps, their number
+        self.add_callback(CheckpointSchedule(checkpoint_steps))
+        # Both print Python's dictionaries; `evaluate` logs a line, and above the bar on a terminal.
+        self.remove_callback(PrinterCallback)
+        if self.pop_callback(ProgressCallback):
+            self.add_callback(EpochProgress)
+
+    @property
+    def train_loss(self) -> float:
+        """Mean of the epochs' losses."""
+        return sum(self.epoch_losses) / len(self.epoch_losses)
+
+    def fit(self, checkpoint: Path | None) -> None:
+        """Train from the start, or on from a checkpoint, and leave the best epoch's weights in the model."""
+        if checkpoint:
+            self._load_progress(checkpoint)
+        self._started = time.perf_counter()
+        self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        self._stop_clock()
+        if self.is_world_process_zero():
+            self.model.load_state_dict(self.best_weights)
+
+    def _get_train_sampler(self, *_: object) -> LengthSampler:
+        return self.sampler
+
+    def training_step(self, *arguments: Any, **named: Any) -> torch.Tensor:  # noqa: ANN401 - the Trainer's own
+        """Add up the loss on the device; the Trainer's own sum starts again when a run resumes."""
+        loss = super().training_step(*arguments, **named)
+        is_finite = loss.isfinite()  # under fp16 an overflow skips a step and is no news
+        share = 1 / self.current_gradient_accumulation_steps
+        self._loss += torch.where(is_finite, torch.stack([loss, torch.full_like(loss, share)]), 0.0)
+        return loss
+
+    def evaluate(self, *_: object, **__: object) -> dict[str, float]:
+        """Score the validation split; the Trainer calls this after each epoch.
+
+        Raises:
+            PipelineError: If the loss is no longer a number.
+        """
+        self._stop_clock()
+        shared: list[Any] = [self._score_validation() if self.is_world_process_zero() else None]
+        metrics: dict[str, float] = broadcast_object_list(shared)[0]
+        if not math.isfinite(metrics["eval_loss"]):
+            raise PipelineError(
+                f"params.yaml: train.lr is {self.args.learning_rate}: the loss is no longer a number "
+                f"(epoch {self.state.epoch:.0f}).",
+                remedy="set a smaller train.lr, or a larger train.warmup_share.",
+            )
+        self.epoch_losses.append(self._mean_loss())
+        self._loss.zero_()
+        self.log(metrics)
+        if self.args.disable_tqdm and self.is_world_process_zero():
+            logger.info("%s", describe_epoch(self.state.log_history[-1]))
+        if metrics["eval_f1"] > self.best_f1:  # the earliest of equals
+            self.best_f1, self.best_epoch = metrics["eval_f1"], round(self.state.epoch or 0)
+            if self.is_world_process_zero():
+                weights = self.model.state_dict()
+                self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self._started = time.perf_counter()
+        return metrics
+
+    def _score_validation(self) -> dict[str, float]:
+        sentences, rows = self.validation
+        tagger = Tagger(self.model, subtokens_per_batch=EVALUATION_BUDGET)
+        tagged = tagger.tag(rows, [len(sentence.words) for sentence in sentences])
+        pairs = list(zip(sentences, tagged.sentences, strict=True))
+        scores = score_spans(
+            gold=[decode_spans(sentence.outer) for sentence, _ in pairs],
+            predicted=[decode_spans(words.tags) for _, words in pairs],
+        ).overall
+        right = [g == p for sentence, words in pairs for g, p in zip(sentence.outer, words.tags, strict=True)]
+        return {
+            "eval_loss": tagged.loss,
+            **{f"eval_{name}": value for name, value in scores.to_dict().items()},
+            "eval_accuracy": sum(right) / len(right),
+        }
+
+    def _save_checkpoint(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the Trainer's own
+        """Save as the Trainer does and add what it forgets; sealed last, when all of it is on the disk."""
+        self._stop_clock()
+        self._started = time.perf_counter()  # writing counts as training
+        folder = Path(self.args.output_dir or ".") / f"checkpoint-{self.state.global_step}"
+        loss = self._gather_loss().tolist()
+        try:
+            super()._save_checkpoint(*arguments, **named)
+            self.accelerator.wait_for_everyone()
+            if self.is_world_process_zero():
+                progress = {
+                    "loss": loss,
+                    "epoch_losses": self.epoch_losses,
+                    "seconds": self.seconds,
+                    "best_f1": self.best_f1,
+                    "best_epoch": self.best_epoch,
+                }
+                write_json(folder / PROGRESS, progress)
+                save_file(self.best_weights, folder / BEST)
+                seal_checkpoint(folder)
+        except (OSError, RuntimeError, SafetensorError) as error:  # torch: RuntimeError where a disk is full
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            shutil.rmtree(folder, ignore_errors=True)  # gives back some of the room
+            raise PipelineError(
+                f"{folder}: the checkpoint cannot be written ({reason}).",
+                remedy="make room on the disk and run again: training goes on from the checkpoint before.",
+            ) from error
+
+    def _load_progress(self, folder: Path) -> None:
+        progress = read_json(folder / PROGRESS)
+        self._loss.copy_(torch.tensor(progress["loss"]))
+        self.epoch_losses, self.seconds = progress["epoch_losses"], progress["seconds"]
+        self.best_f1, self.best_epoch = progress["best_f1"], progress["best_epoch"]
+        self.best_weights = load_file(folder / BEST)
+
+    def _gather_loss(self) -> torch.Tensor:
+        """Average sum and number of the losses over all processes. Shape: (2,)."""
+        gathered: torch.Tensor = self.accelerator.gather(self._loss)
+        return gathered.view(-1, 2).mean(0)
+
+    def _mean_loss(self) -> float:
+        total, number = self._gather_loss().tolist()
+        return total / number if number else math.nan
+
+    def _stop_clock(self) -> None:
+        self.seconds += time.perf_counter() - self._started
+
+
+def mean_loss(
+    outputs: TokenClassifierOutput, targets: torch.Tensor, num_items_in_batch: torch.Tensor
+) -> torch.Tensor:
+    """Give a batch's share of the mean cross-entropy over all targets of an optimiser step.
+
+    The model's own loss is the mean of its batch; a mean of such means would weigh a target of a batch with
+    few of them more, wherever an optimiser step has several (accumulation, several processes).
+
+    Args:
+        outputs: `logits` of shape (n_rows, n_subtokens, n_tags).
+        targets: Shape: (n_rows, n_subtokens).
+        num_items_in_batch: Targets of the whole optimiser step that are not ignored. Shape: ().
+    """
+    logits: torch.Tensor = outputs["logits"]
+    loss = cross_entropy(
+        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE_ID, reduction="sum"
+    )
+    return loss / num_items_in_batch
+
+
+def describe_epoch(logs: Mapping[str, float]) -> str:
+    """Say in a line how an epoch ended."""
+    return f"epoch {logs['epoch']:.0f}: validation loss {logs['eval_loss']:.4f}, F1 {logs['eval_f1']:.4f}"
