@@ -134,7 +134,7 @@ class Run:
                 f"{self.stage}: edited while it ran: {', '.join(changes)}; {kept}, for the old inputs.",
                 remedy="run dvc repro again; with the old inputs back in place it takes what is kept.",
             )
-        if self._dvc and not self._dvc.is_running():
+        if self._dvc and not _is_alive(self._dvc):
             raise PipelineError(
                 f"{self.stage}: the dvc that started it (process {self._dvc.pid}) has ended; {kept}.",
                 remedy="run dvc repro, which takes what is kept.",
@@ -211,6 +211,11 @@ def _find_dvc() -> psutil.Process | None:
         if any(Path(word).name == "dvc" for word in command[:3]):  # dvc, python dvc, python -m dvc
             return process
     return None
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process still runs; one that ended and waits to be collected does not."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def _flatten(section: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
