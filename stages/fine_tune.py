@@ -109,6 +109,12 @@ def fine_tune(
                 load_params(PARAMS_FILE, StageParams).model_dump(),
                 {TAGGER: tagger_dir, SUMMARY: summary_file, CURVE: curve_file, SPEED: speed_file},
             )
+            if unfinished := run.others():
+                logger.info(
+                    "%d unfinished run(s) can go on from %s; remove those that nobody will finish",
+                    len(unfinished),
+                    unfinished[0].parent,
+                )
     processes.destroy_process_group()
 
 

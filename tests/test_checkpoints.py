@@ -110,6 +110,17 @@ def test_a_run_goes_on_from_its_newest_checkpoint():
     assert run_of({"train": {"lr": 0.2}}).last_checkpoint() is None, "another run's"
 
 
+def test_runs_that_never_ended_are_counted(project):
+    """Each keeps its room on the disk until it is resumed or removed."""
+    run = run_of(PARAMS)
+    assert run.others() == []
+    add_checkpoint(run_of({"train": {"lr": 0.2}}), 10)
+    with run.lock():
+        finish(run)
+        run.publish(PARAMS, {"model": project / "out/model"})
+        assert run.others() == [run_of({"train": {"lr": 0.2}}).folder]
+
+
 @pytest.mark.parametrize(
     "damage",
     [

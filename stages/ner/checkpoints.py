@@ -146,6 +146,11 @@ class Run:
             shutil.move(self.result / name, target)
         shutil.rmtree(self.folder)
 
+    def others(self) -> list[Path]:
+        """List the folders of other runs that never came to an end: an edit gives a run another folder."""
+        folders = self.folder.parent.iterdir() if self.folder.parent.is_dir() else []
+        return sorted(path for path in folders if path.is_dir() and path != self.folder)
+
     def last_checkpoint(self) -> Path | None:
         """Give the newest whole checkpoint; remove those that a kill or a power cut left in part."""
         whole = None
