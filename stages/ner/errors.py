@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 ROOM = "make room on the disk (dvc gc -w removes what no file here needs) and run it again."
 RIGHTS = "see to who may read and write there, and run it again."
 ABSENT = "make it with dvc repro, or fetch it with dvc pull."
+KIND = "remove or rename it: a file stands where a folder should, or a folder where a file should."
 # What a system says of a file that the user can do something about; anything else is a bug of ours.
 REMEDIES = {
     errno.ENOSPC: ROOM,
@@ -19,11 +20,13 @@ REMEDIES = {
     errno.EPERM: RIGHTS,
     errno.EROFS: RIGHTS,
     errno.ENOENT: ABSENT,
-    errno.ENOTDIR: ABSENT,
-    errno.EISDIR: ABSENT,
+    errno.ENOTDIR: KIND,
+    errno.EISDIR: KIND,
+    errno.EEXIST: KIND,
     errno.EIO: "see to the disk: it cannot be read or written.",
 }
-RUST_ERROR = re.compile(r"\(os error (\d+)\)")  # how safetensors and tokenizers quote the system
+# How safetensors and tokenizers, and shutil.copytree, quote the system.
+QUOTED = re.compile(r"(?:\(os error |\[Errno )(\d+)[)\]]")
 SECRETS = re.compile(
     r"(?<=://)[^/\s@]+(?=@)|\bhf_[A-Za-z0-9]{20,}"
 )  # passwords in addresses, the Hub's tokens
@@ -105,10 +108,12 @@ def explain_system_error(error: BaseException) -> PipelineError | None:
     Libraries wrap what the system says in exceptions of their own, so that the causes are searched too.
     """
     for cause, is_certain in _causes(error):
-        rust = RUST_ERROR.search(str(cause))
-        number = cause.errno if isinstance(cause, OSError) else int(rust[1]) if rust else None
+        quoted = QUOTED.search(str(cause))
+        number = getattr(cause, "errno", None) or (int(quoted[1]) if quoted else None)
         if number in REMEDIES and (is_certain or REMEDIES[number] is ROOM):
-            file = getattr(cause, "filename", None)
+            file = getattr(cause, "filename2", None) or getattr(
+                cause, "filename", None
+            )  # where to, from where
             place = f"{os.fsdecode(file)}: " if isinstance(file, str | bytes | os.PathLike) else ""
             return PipelineError(f"{place}{os.strerror(number)}.", remedy=REMEDIES[number])
     return None

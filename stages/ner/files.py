@@ -60,8 +60,9 @@ def _named_in_errors(path: Path) -> Iterator[Path]:
         _remove_leftovers(path)
         yield temporary
     except OSError as error:
-        if error.filename is None or str(error.filename).startswith(str(temporary)):
-            error.filename = str(path)
+        named = error.filename2 or error.filename
+        if named is None or str(named).startswith(str(temporary)):
+            error.filename, error.filename2 = str(path), None
         raise
 
 
