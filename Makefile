@@ -3,9 +3,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+ADVISORIES := https://pypi.org/pypi/pip/json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint browser clean
+.PHONY: help run test test-slow lint browser lock audit clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,16 @@ browser: ## Install Chromium for the browser tests (Debian and Ubuntu, as root)
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 			apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core; }
 
+lock: $(VENV)/.dev ## Write the locks anew after a change of requirements*.txt; what is locked and still fits stays
+	uv pip compile --quiet requirements.txt --output-file requirements.lock
+	uv pip compile --quiet requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
+
+audit: $(VENV)/.dev ## Ask the database of known vulnerabilities about every locked version
+	@python -c 'import urllib.request as u; u.urlopen("$(ADVISORIES)", timeout=10)' 2>/dev/null || { \
+		echo "notice: $(ADVISORIES) cannot be reached from here: nothing was audited"; exit 0; }; \
+	{ grep -o '^[^ ;]*==[^ ;]*' requirements-dev.lock; grep -o '^torch==[^ ]*' requirements.txt; } | \
+		uv tool run pip-audit==2.10.1 --disable-pip --no-deps -r /dev/stdin
+
 clean: ## Remove the virtual environment; results and DVC's cache stay
 	rm -rf $(VENV)
 
@@ -41,10 +52,13 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "error: Python cannot make a virtual environment. Remedy: install its venv module (Debian: apt install python3.11-venv)" >&2; exit 1; }
 
-$(VENV)/.run: requirements.txt $(VENV)/bin/python
+# The lock first, each file checked against its hash; the second line then finds all but torch in place.
+$(VENV)/.run: requirements.lock requirements.txt $(VENV)/bin/python
+	python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	python -m pip install --quiet -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt $(VENV)/bin/python
+$(VENV)/.dev: requirements-dev.lock requirements-dev.txt requirements.txt $(VENV)/bin/python
+	python -m pip install --quiet --require-hashes --no-deps -r requirements-dev.lock
 	python -m pip install --quiet -r requirements-dev.txt
 	@touch $@ $(VENV)/.run

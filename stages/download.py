@@ -20,7 +20,7 @@ from pydantic import Field
 from stages.ner.corpus import SPLITS, Sentence, write_split
 from stages.ner.corpus_formats import find_split_files
 from stages.ner.errors import PipelineError, run_command
-from stages.ner.files import write_json
+from stages.ner.files import whole_folder, write_json
 from stages.ner.hub_corpus import HubCorpus
 from stages.ner.labels import TagSet, tags_of_labels
 from stages.ner.params import Params, load_params
@@ -106,9 +106,9 @@ def write_corpus(
         if lacking:
             logger.warning("%s: train has no entity of %s", split, ", ".join(lacking))
         fact.entities_train_lacks = sum(lacking.values())
-    raw_dir.mkdir(parents=True, exist_ok=True)
-    for split in SPLITS:
-        write_split(raw_dir / f"{split}.parquet", readers[split](), tag_set, has_inner=has_inner)
+    with whole_folder(raw_dir) as folder:
+        for split in SPLITS:
+            write_split(folder / f"{split}.parquet", readers[split](), tag_set, has_inner=has_inner)
     write_json(facts_file, {**origin, **{split: fact.to_dict() for split, fact in facts.items()}})
     for split, fact in facts.items():
         logger.info(

@@ -23,7 +23,7 @@ from stages.ner.bootstrap import f1_interval
 from stages.ner.calibration import Calibration, score_calibration
 from stages.ner.corpus import Sentence, iterate_split, read_split
 from stages.ner.errors import PipelineError, run_command
-from stages.ner.files import read_json, write_json, write_text
+from stages.ner.files import read_json, whole_folder, write_json, write_text
 from stages.ner.labels import TagSet
 from stages.ner.mistakes import Pairing, count_mistakes, pair_spans
 from stages.ner.official import score_official
@@ -109,7 +109,9 @@ def evaluate(
         seconds += time.perf_counter() - started
         splits[name] = score_split(sentences, rows, tagged)
         check_complete(name, splits[name], facts[name])
-        write_predictions(predictions_dir / f"{name}.parquet", list_predictions(splits[name]))
+    with whole_folder(predictions_dir) as folder:
+        for name, split in splits.items():
+            write_predictions(folder / f"{name}.parquet", list_predictions(split))
 
     details = {name: describe_split(split, tagger.tag_set) for name, split in splits.items()}
     headline = {

@@ -18,7 +18,7 @@ from pydantic import Field, NonNegativeInt
 from stages.ner.errors import PipelineError, run_command
 from stages.ner.examples import pick_mistakes, pick_random
 from stages.ner.figures import draw_confusion, draw_curve, draw_labels, draw_reliability, write_figures
-from stages.ner.files import read_json, write_text
+from stages.ner.files import read_json, whole_folder, write_text
 from stages.ner.highlight import highlight_text, style_labels
 from stages.ner.labels import label_of
 from stages.ner.model_card import describe_card, find_licence, format_yaml, name_corpus, name_encoder
@@ -70,21 +70,20 @@ def report(
         "mistakes": pick_mistakes(predictions, MISTAKES_PER_KIND),
         "examples": pick_random(predictions, params.examples, params.example_seed),
         "texts": tag_texts(texts, tagger_dir),
-        "figures": write_figures(
-            report_dir,
-            {
-                "training_curve": partial(draw_curve, tables["training_curve"], facts["train"]["best_epoch"]),
-                "confusion": partial(draw_confusion, tables["confusion"]),
-                "reliability": partial(
-                    draw_reliability, tables["calibration"], facts["scores"]["test"]["calibration"]["ece"]
-                ),
-                "labels": partial(draw_labels, tables["labels"]),
-            },
+    }
+    drawings = {
+        "training_curve": partial(draw_curve, tables["training_curve"], facts["train"]["best_epoch"]),
+        "confusion": partial(draw_confusion, tables["confusion"]),
+        "reliability": partial(
+            draw_reliability, tables["calibration"], facts["scores"]["test"]["calibration"]["ece"]
         ),
+        "labels": partial(draw_labels, tables["labels"]),
     }
     environment = make_environment(template_dir)
-    for page, template in PAGES.items():
-        write_text(report_dir / page, environment.get_template(template).render(facts))
+    with whole_folder(report_dir) as folder:
+        facts["figures"] = write_figures(folder, drawings)
+        for page, template in PAGES.items():
+            write_text(folder / page, environment.get_template(template).render(facts))
     logger.info("open %s", report_dir / "index.html")
 
 

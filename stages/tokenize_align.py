@@ -17,7 +17,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from stages.ner.alignment import IGNORE_ID, Window, align_tag_ids, cut_windows, is_truncated
 from stages.ner.corpus import SPLITS, Sentence, iterate_split, read_tag_set
 from stages.ner.errors import PipelineError, run_command
-from stages.ner.files import write_json
+from stages.ner.files import whole_folder, write_json
 from stages.ner.labels import TagSet
 from stages.ner.params import Params, load_params
 from stages.ner.spans import decode_spans, repair_tags
@@ -87,11 +87,12 @@ def tokenize_align(raw_dir: Path, encoder_dir: Path, tokenized_dir: Path, counts
     check_lengths(params, tokenizer)
 
     counts = {}
-    for split in SPLITS:
-        raw_file = raw_dir / f"{split}.parquet"
-        counts[split] = SplitCounts()
-        rows = tokenize_split(raw_file, tokenizer, params, counts[split])
-        write_windows(tokenized_dir / raw_file.name, rows, params.model_dump())
+    with whole_folder(tokenized_dir) as folder:
+        for split in SPLITS:
+            raw_file = raw_dir / f"{split}.parquet"
+            counts[split] = SplitCounts()
+            rows = tokenize_split(raw_file, tokenizer, params, counts[split])
+            write_windows(folder / raw_file.name, rows, params.model_dump())
 
     write_json(counts_file, {split: count.to_dict() for split, count in counts.items()})
     for split, count in counts.items():

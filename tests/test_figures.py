@@ -21,7 +21,9 @@ CURVE = pd.DataFrame(
         "f1": [0.1, 0.7, 0.6],
     }
 )
-PAIRS = pd.DataFrame({"actual": ["LOC", "LOC", "none", "$P&R"], "predicted": ["LOC", "none", "LOC", "<b>"]})
+PAIRS = pd.DataFrame(
+    {"actual": ["LOC", "LOC", "no entity", "$P&R"], "predicted": ["LOC", "no entity", "LOC", "<b>"]}
+)
 BINS = pd.DataFrame(
     {"low": [0.8], "high": [0.9], "entities": [3], "mean_score": [0.85], "share_correct": [1.0]}
 )

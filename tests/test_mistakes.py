@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.ner.mistakes import Pairing, count_mistakes, list_label_pairs, pair_spans
+from stages.ner.mistakes import NO_LABEL, Pairing, count_mistakes, list_label_pairs, pair_spans
 from stages.ner.scores import score_spans
 from stages.ner.spans import Span, decode_spans
 
@@ -140,6 +140,6 @@ def test_the_confusion_matrix_keeps_the_margins_and_the_mistakes(corpus):
         assert sum(prediction == label for _, prediction in rows) == counts.predicted
     on_diagonal = sum(actual == prediction for actual, prediction in rows)
     assert on_diagonal == scores.overall.true_positives + mistakes["boundary"]
-    assert sum(prediction == "none" for _, prediction in rows) == mistakes["missed"]
-    assert sum(actual == "none" for actual, _ in rows) == mistakes["spurious"]
-    assert ("none", "none") not in rows
+    assert sum(prediction == NO_LABEL for _, prediction in rows) == mistakes["missed"]
+    assert sum(actual == NO_LABEL for actual, _ in rows) == mistakes["spurious"]
+    assert (NO_LABEL, NO_LABEL) not in rows

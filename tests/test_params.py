@@ -142,12 +142,12 @@ def test_any_editor_will_do(tmp_path, text):
         ),
         pytest.param(
             "train:",
-            "train: 3\nother:",
+            "train: 3\nreport:",
             "train is 3 (a whole number), not a section of keys.",
             id="no-section",
         ),
         pytest.param(
-            "train:", "train:\nother:", "train is None (empty), not a section of keys.", id="empty-section"
+            "train:", "train:\nreport:", "train is None (empty), not a section of keys.", id="empty-section"
         ),
         pytest.param(
             "lr: 3e-05",

@@ -40,8 +40,8 @@ def test_the_confusion_has_a_row_for_each_entity():
         "LOC,ORG",
         "PER,PER",
         "PER,PER",
-        "PER,none",
-        "none,ORG",
+        "PER,no entity",
+        "no entity,ORG",
     ]
 
 
@@ -49,10 +49,10 @@ def test_mistakes_are_counted_with_the_most_frequent_first():
     twice = PAIRINGS + pair_spans(gold=[[]], predicted=[[Span(0, 1, "ORG")]])
     assert lines(tabulate_mistakes(twice)) == [
         "kind,gold,predicted,entities",
-        "spurious,none,ORG,2",
+        "spurious,no entity,ORG,2",
         "boundary,PER,PER,1",
         "label,LOC,ORG,1",
-        "missed,PER,none,1",
+        "missed,PER,no entity,1",
     ]
 
 

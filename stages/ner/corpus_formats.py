@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stages.ner.corpus import Sentence
 from stages.ner.errors import PipelineError
+from stages.ner.labels import is_name
 
 TAG_SHAPE = re.compile(r"O|[BI]-\S+")
 HEADER = "#\t"
@@ -117,6 +118,11 @@ def check_tags(tags: Sequence[str], places: Sequence[Place]) -> None:
     for tag, place in zip(tags, places, strict=True):
         if not TAG_SHAPE.fullmatch(tag):
             raise place.error(f"{tag!r} is no IOB2 tag.", "write O, B-<label> or I-<label>.")
+        if not is_name(tag[2:]):
+            raise place.error(
+                f"the label of {tag!r} is no name.",
+                "write visible characters alone, and begin with none of = + - @.",
+            )
         if tag.startswith("I-") and previous[2:] != tag[2:]:
             raise place.error(
                 f"{tag} continues nothing: the tag before it is {previous}.",

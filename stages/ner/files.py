@@ -1,11 +1,15 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
+
+from stages.ner.errors import PipelineError
 
 
 @contextmanager
@@ -18,13 +22,71 @@ def whole_file(path: Path) -> Iterator[Path]:
     Yields:
         The name to write to. It is removed if the block raises, and `path` stays as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with _named_in_errors(path) as temporary:
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path` that takes its place on success alone.
+
+    Args:
+        path: The folder to make or replace.
+
+    Yields:
+        An empty folder to fill. It is removed if the block raises, and `path` stays as it was.
+    """
+    with _named_in_errors(path) as temporary:
+        try:
+            temporary.mkdir()
+            yield temporary
+            if path.is_dir():
+                shutil.rmtree(path)
+            temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _named_in_errors(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; a system's error that names it, or nothing, names `path` instead."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
         yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except OSError as error:
+        named = error.filename2 or error.filename
+        if named is None or str(named).startswith(str(temporary)):
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what a process that was killed left of the same file or folder."""
+    for leftover in path.parent.glob(f".{escape(path.name)}.*.part"):
+        owner = leftover.name.split(".")[-2]
+        if not owner.isdecimal() or is_running(int(owner)):
+            continue
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def is_running(process_id: int) -> bool:
+    """Tell whether there is a process of that number."""
+    try:
+        os.kill(process_id, 0)  # sends nothing
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -43,5 +105,15 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - whatever JSON 
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    """Read a JSON file that a stage wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file that a stage wrote.
+
+    Raises:
+        PipelineError: If it is no JSON, for example for the markers of a merge.
+    """
+    remedy = "make it again with dvc repro -f, or take one side of a merge: git checkout --ours."
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise PipelineError(f"{path}:{error.lineno}: not valid JSON: {error.msg}.", remedy=remedy) from error
+    except UnicodeDecodeError as error:
+        raise PipelineError(f"{path}: byte {error.start + 1} is not UTF-8.", remedy=remedy) from error

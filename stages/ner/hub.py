@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.pool import ThreadPool
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, TypeVar
 
 import httpx2
@@ -110,11 +110,17 @@ def download_files(repo: HubRepo, names: Sequence[str], target: Path) -> None:
         target: Folder, made where absent. The library's cache keeps a copy of what was transferred.
 
     Raises:
-        PipelineError: If faults last for `STALL_SECONDS`, or what arrives differs from the list twice.
+        PipelineError: If faults last for `STALL_SECONDS`, what arrives differs from the list twice, or a
+            name leads out of `target`.
     """
     listed = {file.name: file for file in repo.files}
     for name in names:
         place = f"{repo.repo_id}/{name} (commit {repo.commit[:12]})"
+        if name.startswith("/") or ".." in PurePosixPath(name).parts or {"\\", "\0"} & set(name):
+            raise PipelineError(
+                f"{place}: the Hub lists a file outside its repository.",
+                remedy="do not use this repository; tell the Hub of it.",
+            )
         try:
             cached = _fetch(repo, listed[name], place)
             with whole_file(target / name) as temporary:

@@ -41,6 +41,14 @@ def label_of(tag: str) -> str | None:
     return label
 
 
+def is_name(label: str) -> bool:
+    """Tell whether a label is safe to show: visible characters, and no formula to a spreadsheet.
+
+    Labels stand in CSV files, in drawings and on the terminal.
+    """
+    return label.isprintable() and " " not in label and not label.startswith(tuple("=+-@"))
+
+
 def coarse_label(label: str, labels: Collection[str]) -> str:
     """Strip the suffix `deriv` or `part` where the stem is itself a label.
 
@@ -70,7 +78,7 @@ class TagSet:
 
     Raises:
         PipelineError: If `O` or the B- tag of an I- tag is missing, a tag stands twice, or a tag
-            is none of `O`, `B-<label>` and `I-<label>`.
+            is none of `O`, `B-<label>` and `I-<label>`, or a label is not safe to show.
     """
 
     tags: Sequence[str]
@@ -116,6 +124,11 @@ def _check_tags(tags: Sequence[str]) -> None:
                 f"The tag list of the corpus holds {error}: {shown}.",
                 remedy="give every tag as O, B-<label> or I-<label> in the corpus that data.source names.",
             ) from error
+        if label is not None and not is_name(label):
+            raise PipelineError(
+                f"The tag list of the corpus holds {tag!r}, whose label is no name: {shown}.",
+                remedy="let labels have visible characters alone, and begin with none of = + - @.",
+            )
         if tag.startswith("I-") and f"B-{label}" not in tags:
             raise PipelineError(
                 f"The tag list of the corpus has {tag!r} without 'B-{label}': {shown}.",

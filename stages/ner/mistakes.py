@@ -15,7 +15,8 @@ from stages.ner.spans import Span
 
 Kind = Literal["correct", "boundary", "label", "missed", "spurious"]
 MISTAKE_KINDS: tuple[Kind, ...] = ("boundary", "label", "missed", "spurious")
-NO_LABEL = "none"  # stands in the confusion matrix for the span that is not there
+# Stands in the confusion matrix for the span that is not there; no corpus has a label with a blank.
+NO_LABEL = "no entity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def list_label_pairs(pairings: Iterable[Pairing]) -> list[tuple[str, str]]:
         pairings: All pairings of a split, the correct ones too. Shape: (n_pairings,).
 
     Returns:
-        Gold and predicted label, `none` where there is no span, sorted. Shape: (n_pairings, 2).
+        Gold and predicted label, `no entity` where there is no span, sorted. Shape: (n_pairings, 2).
     """
     return sorted(
         (

@@ -1,7 +1,7 @@
 """The strict reader of params.yaml: every value is checked where it is used, before any work."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.ner.errors import PipelineError
 
+SECTIONS = ("seed", "data", "model", "tokenize", "train", "evaluate", "report")  # of all stages
 KIND_NAMES = {
     str: "text",
     bool: "a truth value",
@@ -70,6 +71,11 @@ def load_params(path: Path, model: type[P]) -> P:
         PipelineError: Names `section.key`, the value and the remedy of the first problem.
     """
     content = read_yaml(path)
+    for name in content:
+        if name not in SECTIONS and name not in model.model_fields:
+            raise PipelineError(
+                f"{path}: {name} is no parameter and no section.", remedy=_suggest(str(name), SECTIONS)
+            )
     return check_params({name: content[name] for name in model.model_fields if name in content}, model, path)
 
 
@@ -95,19 +101,28 @@ def _explain(error: Mapping[str, Any], model: type[Params], path: Path) -> Pipel
     if error["type"] == "missing":
         return PipelineError(f"{path}: {key} is missing.", remedy=f"add it. {description}".rstrip())
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(error["loc"][-1]), section, n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
         return PipelineError(
-            f"{path}: {key} is no parameter.", remedy=f"{meant}The keys here are {', '.join(section)}."
+            f"{path}: {key} is no parameter.", remedy=_suggest(str(error["loc"][-1]), section)
         )
     value = error["input"]
     kind = KIND_NAMES.get(type(value), type(value).__name__)
     problem = error["msg"].removeprefix("Input should be ")
     if error["type"] == "model_type":
-        problem = "a section of keys"
+        keys = ", ".join(_describe(model, (*error["loc"], ""))[0])
+        return PipelineError(
+            f"{path}: {key} is {value!r} ({kind}), not a section of keys.",
+            remedy=f"write its keys below it, two spaces further right: {keys}.",
+        )
     return PipelineError(
         f"{path}: {key} is {value!r} ({kind}), not {problem}.", remedy=f"change {key}. {description}".rstrip()
     )
+
+
+def _suggest(key: str, known: Sequence[str]) -> str:
+    """Say which key may have been meant, and which there are."""
+    near = difflib.get_close_matches(key, known, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"{meant}The keys here are {', '.join(known)}."
 
 
 def _describe(model: type[Params], location: tuple[int | str, ...]) -> tuple[list[str], str]:

@@ -5,10 +5,11 @@ so that a broken checkpoint is noticed before a later stage spends time on it.
 """
 
 import hashlib
+import json
 import logging
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Literal
 from safetensors import SafetensorError, safe_open
 
 from stages.ner.errors import PipelineError
-from stages.ner.files import read_json
+from stages.ner.files import whole_folder
 from stages.ner.hub import ask_hub, download_files
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,9 @@ SETTINGS = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "
 TOKENIZER = re.compile(
     r"tokenizer\.json|vocab\.txt|vocab\.json|merges\.txt|[^/]+\.model"
 )  # .model: SentencePiece
+# The classes that a generative model is published as. XLM and Flaubert are encoders though they end in
+# `WithLMHeadModel`, and XLNet reads both ways.
+GENERATIVE = re.compile(r".*ForCausalLM|.*ForConditionalGeneration|(?!XLNet).*(?<!With)LMHeadModel")
 PICKLE = re.compile(r"[^/]*model[^/]*\.(bin|pt|pth|ckpt|h5|msgpack)")
 
 
@@ -61,14 +65,12 @@ def fetch_checkpoint(checkpoint: str, *, revision: str, target: Path) -> Checkpo
         target: Folder to make or replace.
 
     Raises:
-        PipelineError: If the checkpoint cannot be found, is not whole, or is not what was pinned.
+        PipelineError: If the checkpoint cannot be found, is not whole, is not what was pinned, or is a
+            generative model.
     """
     source, pin = _parse_checkpoint(checkpoint)
     place = f"model.checkpoint is {source!r}"
-    staging = target.with_name(f".{target.name}.part")
-    shutil.rmtree(staging, ignore_errors=True)  # left by a run that was killed
-    staging.mkdir(parents=True)
-    try:
+    with whole_folder(target) as staging:
         kind, commit = _copy_checkpoint(source, revision, staging, place)
         weights = _check_checkpoint(staging, place)
         digest = _hash_weights(weights)
@@ -80,15 +82,6 @@ def fetch_checkpoint(checkpoint: str, *, revision: str, target: Path) -> Checkpo
         if not (staging / "tokenizer.json").is_file():
             _convert_tokenizer(staging, place)
         n_bytes = sum(path.stat().st_size for path in weights)
-        if target.exists():
-            shutil.rmtree(target)
-        staging.rename(target)
-    except OSError as error:
-        raise PipelineError(
-            f"{place}: {error}.", remedy="see to the disk and who may read and write there."
-        ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return CheckpointOrigin(checkpoint, kind, commit, digest, n_bytes)
 
 
@@ -110,7 +103,7 @@ def _copy_checkpoint(
     """Copy what is needed into `staging` and tell where from."""
     is_package = source.startswith("package://")
     is_path = source.startswith((".", "/", "~")) or source.count("/") > 1  # a Hub id has one slash at most
-    if not (is_package or is_path or (source and Path(source).is_dir())):
+    if not (is_package or is_path or (source and Path(source).exists())):
         repo = ask_hub(source, repo_type="model", revision=revision, parameter="model.checkpoint")
         download_files(repo, _choose_files((file.name for file in repo.files), place), staging)
         return "hub", repo.commit
@@ -130,6 +123,8 @@ def _find_folder(source: str, place: str) -> Path:
     folder = Path(source).expanduser() if source.startswith("~/") else Path(source)
     if folder.is_dir():
         return folder
+    if folder.is_file():
+        raise PipelineError(f"{place}, a file.", remedy="name the folder that holds the checkpoint.")
     if source.startswith("../"):
         remedy = "correct it, and write it as an absolute path: queued runs work in another folder."
     else:
@@ -185,7 +180,7 @@ def _check_checkpoint(folder: Path, place: str) -> list[Path]:
     for path in sorted(folder.iterdir()):
         try:
             if path.suffix == ".json":
-                read_json(path)
+                json.loads(path.read_text(encoding="utf-8"))
             elif path.suffix == ".txt":
                 path.read_text(encoding="utf-8")
             elif path.suffix == ".safetensors":
@@ -195,17 +190,32 @@ def _check_checkpoint(folder: Path, place: str) -> list[Path]:
             SafetensorError,
         ) as error:  # not UTF-8, not JSON, or not as long as its header says
             raise PipelineError(f"{place}: {path.name} is not whole ({error}).", remedy=remedy) from error
-    config = read_json(folder / "config.json")
-    if not isinstance(config, dict) or "model_type" not in config or config.get("is_encoder_decoder"):
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if not isinstance(config, dict) or "model_type" not in config:
         raise PipelineError(
             f"{place}: its config.json is not that of an encoder.", remedy="choose an encoder such as BERT."
         )
+    if _is_generative(config):
+        raise PipelineError(
+            f"{place}: it is a generative model, of the type {config['model_type']!r}, which reads from left "
+            "to right: no word knows what follows it.",
+            remedy="choose an encoder such as BERT, RoBERTa or XLM-R.",
+        )
     weights = sorted(folder.glob("*.safetensors"))
     if weights != [folder / WEIGHTS]:
-        index = read_json(folder / INDEX) if (folder / INDEX).is_file() else {}
+        index = json.loads((folder / INDEX).read_text("utf-8")) if (folder / INDEX).is_file() else {}
         if set(index.get("weight_map", {}).values()) != {path.name for path in weights}:
             raise PipelineError(f"{place}: its weights are not those that {INDEX} lists.", remedy=remedy)
     return weights
+
+
+def _is_generative(config: Mapping[str, object]) -> bool:
+    """Tell whether a configuration is that of a decoder, by itself or behind an encoder."""
+    architectures = config.get("architectures")
+    names = [str(name) for name in architectures] if isinstance(architectures, list) else []
+    return bool(
+        config.get("is_decoder") or config.get("is_encoder_decoder") or any(map(GENERATIVE.fullmatch, names))
+    )
 
 
 def _hash_weights(weights: Iterable[Path]) -> str:

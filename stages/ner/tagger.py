@@ -207,7 +207,8 @@ def _load_model(folder: Path, *, has_new_head: bool, **settings: object) -> PreT
         model, found = AutoModelForTokenClassification.from_pretrained(
             folder,
             dtype=torch.float32,
-            use_safetensors=True,
+            use_safetensors=True,  # a pickle can run code when it is read
+            trust_remote_code=False,  # else transformers asks, and waits for an answer
             local_files_only=True,
             output_loading_info=True,
             **settings,
