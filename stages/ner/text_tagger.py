@@ -6,9 +6,10 @@ from pathlib import Path
 from statistics import mean
 
 from stages.ner.alignment import IGNORE_ID, cut_windows
+from stages.ner.decoding import TaggedWords
 from stages.ner.files import read_json
 from stages.ner.spans import decode_spans
-from stages.ner.tagger import TaggedWords, Tagger
+from stages.ner.tagger import Tagger
 from stages.ner.text import Word, split_text
 from stages.ner.tokenized import TokenizedWindow
 from stages.ner.tokenizer import WordTokenizer
