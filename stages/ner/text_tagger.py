@@ -9,6 +9,7 @@ from typing import Protocol
 from stages.ner.alignment import IGNORE_ID, cut_windows
 from stages.ner.decoding import TaggedWords
 from stages.ner.files import read_json
+from stages.ner.labels import TagSet
 from stages.ner.spans import Span, decode_spans, encode_tags
 from stages.ner.text import Word, split_text
 from stages.ner.tokenized import TokenizedWindow
@@ -25,6 +26,8 @@ class TaggedSentences(Protocol):
 
 class WindowTagger(Protocol):
     """Encoder and head, whatever computes them: PyTorch or ONNX Runtime."""
+
+    tag_set: TagSet
 
     def tag(self, rows: Sequence[TokenizedWindow], n_words: Sequence[int]) -> TaggedSentences:
         """Tag every word of the sentences that `rows` are windows of."""
