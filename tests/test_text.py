@@ -1,6 +1,7 @@
 """Running text split as GermEval splits it."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -55,3 +56,13 @@ def test_every_character_is_in_one_word_at_its_place(text):
     left_out = "".join(c for place, c in enumerate(text) if place not in set(places))
     assert not re.sub(r"[\s\u200b\u001c-\u001f\u0085]", "", left_out)
     assert not any(re.search(r"[ \t\r\n\u200b]", word.text) for word in words)
+
+
+@pytest.mark.parametrize("sign", ["🎉", "(", "\u00ad", ".", "a. ", "Maler "])
+def test_time_grows_with_the_text_and_not_with_its_square(sign):
+    """A megabyte of signs without a sentence's end took hours."""
+    text = sign * (100_000 // len(sign))
+    started = time.perf_counter()
+    words = [word for sentence in split_text(text) for word in sentence]
+    assert "".join(word.text for word in words) == text.replace(" ", "")
+    assert time.perf_counter() - started < 20  # under one second, where the square took 30 to 160

@@ -1,18 +1,28 @@
-"""Put the tagger into another form: `python -m tools.export --to hub-folder`."""
+"""Put the tagger into another form: `python -m tools.export --to hub-folder`, or `--to onnx`."""
 
 import os
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
+from stages.ner.corpus import Sentence, read_split
 from stages.ner.errors import PipelineError, run_command
+from stages.ner.onnx_export import write_onnx_folder
+from stages.ner.onnx_tagger import MODEL, load_text_tagger
+from stages.ner.scores import score_spans
+from stages.ner.spans import decode_spans
 
 TAGGER_DIR = Path("models/ner")
 CARD = Path("metrics/report/MODEL_CARD.md")
+CHECK_BUDGET = 1_024  # subtokens at once, fastest on a processor
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -21,18 +31,46 @@ class Form(StrEnum):
     """What the tagger can be exported to."""
 
     HUB_FOLDER = "hub-folder"
+    ONNX = "onnx"
+
+
+OUTPUTS = {Form.HUB_FOLDER: Path("models/hub"), Form.ONNX: Path("models/onnx")}
 
 
 @app.command()
 def export(
-    to: Annotated[Form, typer.Option(help="hub-folder: model and model card, ready to upload.")],
-    output: Annotated[Path, typer.Option(help="Folder to write; one that is there is replaced.")] = Path(
-        "models/hub"
-    ),
+    to: Annotated[
+        Form,
+        typer.Option(help="hub-folder: model and model card, ready to upload. onnx: runs without PyTorch."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write; an export that is there is replaced. models/hub, models/onnx."),
+    ] = None,
+    model: Annotated[Path, typer.Option(help="The tagger to export.")] = TAGGER_DIR,
+    int8: Annotated[bool, typer.Option("--int8", help="With onnx: weights in int8, faster.")] = False,
+    check: Annotated[
+        Path | None,
+        typer.Option(help="With onnx: tag this split, such as data/raw/test.parquet, and compare."),
+    ] = None,
 ) -> None:
     """Export the tagger of the last run."""
-    write_hub_folder(TAGGER_DIR, CARD, output)
-    Console().print(f"{to.value}: {output} (hf upload <your name>/<model> {output})", soft_wrap=True)
+    if to is not Form.ONNX and (int8 or check):
+        raise PipelineError(
+            f"--int8 and --check belong to --to onnx, not to --to {to}.", remedy="leave them out."
+        )
+    output = output or OUTPUTS[to]
+    console = Console()
+    if to is Form.HUB_FOLDER:
+        write_hub_folder(model, CARD, output)
+        console.print(f"{to.value}: {output} (hf upload <your name>/<model> {output})", soft_wrap=True)
+        return
+    sentences = read_split(check) if check else []
+    with whole_folder(output, proof=MODEL, source=model) as staging:
+        write_onnx_folder(model, staging, int8=int8)
+    console.print(f"{to.value}: {output} (python -m tools.predict --model {output})", soft_wrap=True)
+    if check:
+        console.print(compare_taggers(model, output, sentences))
 
 
 def write_hub_folder(tagger_dir: Path, card: Path, output: Path) -> None:
@@ -41,32 +79,92 @@ def write_hub_folder(tagger_dir: Path, card: Path, output: Path) -> None:
     Raises:
         PipelineError: If tagger or card is missing, or `output` holds something else than an export.
     """
-    for path in (tagger_dir / "config.json", card):
-        if not path.is_file():
-            raise PipelineError(
-                f"{path}: no such file.", remedy="make it with dvc repro, or fetch it with dvc pull."
-            )
-    is_export = all((output / name).is_file() for name in ("run_config.json", "README.md"))
+    require_file(card)
+    with whole_folder(output, proof="README.md", source=tagger_dir) as staging:
+        shutil.copytree(tagger_dir, staging, dirs_exist_ok=True)
+        shutil.copyfile(card, staging / "README.md")
+
+
+def require_file(path: Path) -> None:
+    """Refuse to begin without a file that the pipeline makes.
+
+    Raises:
+        PipelineError: If it is missing.
+    """
+    if not path.is_file():
+        raise PipelineError(
+            f"{path}: no such file.", remedy="make it with dvc repro, or fetch it with dvc pull."
+        )
+
+
+@contextmanager
+def whole_folder(output: Path, *, proof: str, source: Path) -> Iterator[Path]:
+    """Give an empty folder that becomes `output` on success alone.
+
+    Args:
+        output: The folder to make; an earlier export that is there is replaced.
+        proof: A file that such an export holds and the tagger itself does not.
+        source: The tagger that is exported.
+
+    Yields:
+        The folder to fill.
+
+    Raises:
+        PipelineError: If the tagger is missing, `output` holds something else than an export of this
+            kind or cannot be written.
+    """
+    require_file(source / "config.json")
+    is_export = all((output / name).is_file() for name in ("run_config.json", proof))
     places = {output.resolve(), *output.resolve().parents}
-    if (output.exists() and not is_export) or tagger_dir.resolve() in places:
+    if (output.exists() and not is_export) or source.resolve() in places:
         raise PipelineError(
             f"{output} is there already and is no earlier export.",
             remedy="name another folder with --output.",
         )
     staging = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(tagger_dir, staging)
-        shutil.copyfile(card, staging / "README.md")
+        staging.mkdir(parents=True)
+        yield staging
         if output.exists():
             shutil.rmtree(output)
         staging.rename(output)
     except OSError as error:
         raise PipelineError(
-            f"{output}: {error.strerror}.", remedy="name another folder with --output."
+            f"{output}: {error.strerror or error}.", remedy="name another folder with --output."
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def compare_taggers(original: Path, exported: Path, sentences: list[Sentence]) -> Table:
+    """Tag a split with both and show how far they agree, how good and how fast each is."""
+    words = [sentence.words for sentence in sentences]
+    gold = [decode_spans(sentence.outer) for sentence in sentences]
+    n_words = sum(map(len, words))
+    reference: list[list[str]] = []
+    f1 = 0.0
+    table = Table("model", "words tagged alike", "F1", "difference", "sentences a second")
+    for folder in (original, exported):
+        tagger = load_text_tagger(folder, subtokens_per_batch=CHECK_BUDGET)
+        tagger.tag_words(words[:100])  # the first batches are slower
+        started = time.perf_counter()
+        tags = [tagged.tags for tagged in tagger.tag_words(words)]
+        seconds = time.perf_counter() - started
+        scores = score_spans(gold=gold, predicted=[decode_spans(one) for one in tags]).overall
+        reference, f1 = (reference, f1) if reference else (tags, scores.f1)
+        n_alike = sum(
+            a == b
+            for ours, theirs in zip(tags, reference, strict=True)
+            for a, b in zip(ours, theirs, strict=True)
+        )
+        table.add_row(
+            str(folder),
+            f"{n_alike} of {n_words}",
+            f"{scores.f1:.4f}",
+            f"{scores.f1 - f1:+.4f}",
+            f"{len(sentences) / seconds:.1f}",
+        )
+    return table
 
 
 if __name__ == "__main__":

@@ -13,28 +13,12 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from stages.ner.alignment import IGNORE_ID, first_subtokens
+from stages.ner.alignment import IGNORE_ID
 from stages.ner.batching import budget_batches, padding_share
+from stages.ner.decoding import TaggedWords, join_words
 from stages.ner.errors import PipelineError
-from stages.ner.labels import OUTSIDE, TagSet
-from stages.ner.spans import repair_tags
+from stages.ner.labels import TagSet
 from stages.ner.tokenized import TokenizedWindow
-
-
-@dataclass(frozen=True, slots=True)
-class TaggedWords:
-    """What the tagger says of one sentence.
-
-    Args:
-        tags: One tag a word, valid IOB2. Shape: (n_words,).
-        scores: Probability of each word's tag, from 0 to 1; 0 for a word that has no subtoken: it was
-            not seen and is `O`. Shape: (n_words,).
-        n_repaired: How many `I-` tags continued nothing and became `B-`.
-    """
-
-    tags: list[str]
-    scores: list[float]
-    n_repaired: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +142,7 @@ class Tagger:
         finally:
             self.model.train(was_training)
         return TaggedSplit(
-            sentences=self._join_words(rows, tag_ids, probabilities, n_words),
+            sentences=join_words(rows, tag_ids, probabilities, n_words, self.tag_set.tags),
             subtoken_tag_ids=tag_ids,
             loss=loss / n_targets if n_targets else 0.0,
             padding_share=padding_share(lengths, batches),
@@ -175,27 +159,6 @@ class Tagger:
         loss = cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_ID, reduction="sum")
         scores, best = logits.softmax(-1).max(-1)  # both (rows, subtokens)
         return best.cpu().numpy(), scores.cpu().numpy(), float(loss), int((targets != IGNORE_ID).sum())
-
-    def _join_words(
-        self,
-        rows: Sequence[TokenizedWindow],
-        tag_ids: Sequence[Sequence[int]],
-        probabilities: Sequence[Sequence[float]],
-        n_words: Sequence[int],
-    ) -> list[TaggedWords]:
-        """Decode subtokens to words: a word's tag is its first subtoken's best tag, then IOB2 is repaired."""
-        tags = [[OUTSIDE] * n for n in n_words]
-        scores = [[0.0] * n for n in n_words]
-        for row, best, probability in zip(rows, tag_ids, probabilities, strict=True):
-            for position, word_id in first_subtokens(row.window.word_ids):
-                word = row.window.first_word + word_id
-                tags[row.sentence][word] = self.tag_set.tags[best[position]]
-                scores[row.sentence][word] = probability[position]
-        tagged = []
-        for sentence_tags, sentence_scores in zip(tags, scores, strict=True):
-            repaired, n_repaired = repair_tags(sentence_tags)
-            tagged.append(TaggedWords(repaired, sentence_scores, n_repaired))
-        return tagged
 
 
 def _load_model(folder: Path, *, has_new_head: bool, **settings: object) -> PreTrainedModel:

@@ -17,8 +17,8 @@ APOSTROPHES = "'\u2019\u00b4\u02bc"
 GERMAN_QUOTES = str.maketrans("“«", "””")  # syntok takes both for opening ones, as in English and French
 SIGILS = "@#"
 SYMBOLS = {"So", "Sk", "Mn", "Me", "Cf"}  # an emoji may be several of these, joined by invisible characters
-# syntok leaves signs among white space together: `👍!` is two words.
-PART = re.compile(r"(?:.*\w.*)|\.\.\.|.", re.DOTALL)
+WORD_LIKE = re.compile(r"\w")
+SIGN = re.compile(r"\.\.\.|.", re.DOTALL)
 ORDINAL_DIGITS = 2  # `1990.` ends a sentence more often than it is an ordinal
 
 
@@ -70,15 +70,17 @@ def _join_at_ordinals(sentences: Iterable[list[Token]]) -> list[list[Token]]:
 
 def _join_parts(text: str, tokens: Sequence[Token]) -> list[tuple[int, int]]:
     """Give the words of a sentence as ranges of characters."""
-    parts = [
-        (token.offset + found.start(), token.offset + found.end())
-        for token in tokens
-        for found in PART.finditer(token.value)
-    ]
+    parts: list[tuple[int, int]] = []
+    for token in tokens:
+        if WORD_LIKE.search(token.value):
+            parts.append((token.offset, token.offset + len(token.value)))
+        else:  # syntok leaves signs among white space together: `👍!` is two words
+            parts += [(token.offset + m.start(), token.offset + m.end()) for m in SIGN.finditer(token.value)]
+    # Looked up once: a sentence may have 100,000 parts.
+    last_letter = max((end for _, end in parts if text[end - 1].isalnum()), default=0)
     ranges: list[tuple[int, int]] = []
-    for number, part in enumerate(parts):
-        is_last = not any(text[end - 1].isalnum() for _, end in parts[number + 1 :])
-        if ranges and _is_one_word(text, ranges[-1], part, is_last=is_last):
+    for part in parts:
+        if ranges and _is_one_word(text, ranges[-1], part, is_last=part[1] >= last_letter):
             ranges[-1] = ranges[-1][0], part[1]
         else:
             ranges.append(part)

@@ -1,17 +1,36 @@
 """The tagger on running text: names by their characters, whole words each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
+from typing import Protocol
 
 from stages.ner.alignment import IGNORE_ID, cut_windows
+from stages.ner.decoding import TaggedWords
 from stages.ner.files import read_json
-from stages.ner.spans import decode_spans
-from stages.ner.tagger import TaggedWords, Tagger
+from stages.ner.labels import TagSet
+from stages.ner.spans import Span, decode_spans, encode_tags
 from stages.ner.text import Word, split_text
 from stages.ner.tokenized import TokenizedWindow
 from stages.ner.tokenizer import WordTokenizer
+
+
+class TaggedSentences(Protocol):
+    """What a window tagger gives back, as far as texts need it."""
+
+    @property
+    def sentences(self) -> list[TaggedWords]:
+        """In the order of the input. Shape: (n_sentences,)."""
+
+
+class WindowTagger(Protocol):
+    """Encoder and head, whatever computes them: PyTorch or ONNX Runtime."""
+
+    tag_set: TagSet
+
+    def tag(self, rows: Sequence[TokenizedWindow], n_words: Sequence[int]) -> TaggedSentences:
+        """Tag every word of the sentences that `rows` are windows of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +48,44 @@ class Name:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class TaggedText:
+    """A text and what the tagger says of it.
+
+    Args:
+        text: As it was given.
+        sentences: Its words. Shape: (n_sentences, n_words).
+        tagged: Their tags. Shape: (n_sentences,).
+    """
+
+    text: str
+    sentences: list[list[Word]]
+    tagged: list[TaggedWords]
+
+    @property
+    def names(self) -> list[Name]:
+        """The names from left to right, `text[name.start:name.end]` each. Shape: (n_names,)."""
+        return [
+            _make_name(self.text, words, tagged, span)
+            for words, tagged in zip(self.sentences, self.tagged, strict=True)
+            for span in decode_spans(tagged.tags)
+        ]
+
+    def without_doubtful(self, min_score: float) -> "TaggedText":
+        """Leave out the names whose score is below `min_score`: their words become `O`."""
+        kept = [
+            replace(
+                tagged,
+                tags=encode_tags(
+                    [span for span in decode_spans(tagged.tags) if _span_score(tagged, span) >= min_score],
+                    len(tagged.tags),
+                ),
+            )
+            for tagged in self.tagged
+        ]
+        return replace(self, tagged=kept)
+
+
 class TextTagger:
     """Tags words and texts as the corpus was tagged: same tokenizer, same windows, same decoder.
 
@@ -39,7 +96,9 @@ class TextTagger:
         stride: Most subtokens that two windows share, as in training.
     """
 
-    def __init__(self, tagger: Tagger, tokenizer: WordTokenizer, *, max_length: int, stride: int) -> None:
+    def __init__(
+        self, tagger: WindowTagger, tokenizer: WordTokenizer, *, max_length: int, stride: int
+    ) -> None:
         self.tagger, self.tokenizer = tagger, tokenizer
         self.max_length, self.stride = max_length, stride
 
@@ -50,9 +109,21 @@ class TextTagger:
         Raises:
             PipelineError: If the folder is no checkpoint that transformers can load.
         """
+        from stages.ner.tagger import Tagger  # torch, which the tagger on ONNX Runtime does without
+
+        return cls.around(Tagger.load(tagger_dir, subtokens_per_batch=subtokens_per_batch), tagger_dir)
+
+    @classmethod
+    def around(cls, tagger: WindowTagger, tagger_dir: Path) -> "TextTagger":
+        """Give a window tagger the tokenizer and the window settings of its training.
+
+        Args:
+            tagger: Encoder and head.
+            tagger_dir: The folder that they come from.
+        """
         settings = read_json(tagger_dir / "run_config.json")["tokenize"]
         return cls(
-            Tagger.load(tagger_dir, subtokens_per_batch=subtokens_per_batch),
+            tagger,
             WordTokenizer.load(tagger_dir),
             max_length=settings["max_length"],
             stride=settings["stride"],
@@ -73,6 +144,16 @@ class TextTagger:
         ]
         return self.tagger.tag(rows, [len(words) for words in sentences]).sentences
 
+    def tag_split(self, texts: Sequence[tuple[str, list[list[Word]]]]) -> list[TaggedText]:
+        """Tag texts that are already split into sentences and words.
+
+        Args:
+            texts: Each text with the words of its sentences. Shape: (n_texts,).
+        """
+        sentences = [[word.text for word in words] for _, split in texts for words in split]
+        tagged = iter(self.tag_words(sentences))
+        return [TaggedText(text, split, [next(tagged) for _ in split]) for text, split in texts]
+
     def tag_texts(self, texts: Sequence[str]) -> list[list[Name]]:
         """Find the names in running texts.
 
@@ -82,18 +163,13 @@ class TextTagger:
         Returns:
             Names from left to right, `text[name.start:name.end]` each. Shape: (n_texts, n_names).
         """
-        sentences = [(number, words) for number, text in enumerate(texts) for words in split_text(text)]
-        tagged = self.tag_words([[word.text for word in words] for _, words in sentences])
-        names: list[list[Name]] = [[] for _ in texts]
-        for (number, words), tags in zip(sentences, tagged, strict=True):
-            names[number] += _list_names(texts[number], words, tags)
-        return names
+        return [tagged.names for tagged in self.tag_split([(text, split_text(text)) for text in texts])]
 
 
-def _list_names(text: str, words: Sequence[Word], tagged: TaggedWords) -> list[Name]:
-    names = []
-    for span in decode_spans(tagged.tags):
-        start, end = words[span.start].start, words[span.end - 1].end
-        score = mean(tagged.scores[span.start : span.end])
-        names.append(Name(text[start:end], span.label, start, end, score))
-    return names
+def _span_score(tagged: TaggedWords, span: Span) -> float:
+    return mean(tagged.scores[span.start : span.end])
+
+
+def _make_name(text: str, words: Sequence[Word], tagged: TaggedWords, span: Span) -> Name:
+    start, end = words[span.start].start, words[span.end - 1].end
+    return Name(text[start:end], span.label, start, end, _span_score(tagged, span))

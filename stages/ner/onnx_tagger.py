@@ -1,0 +1,135 @@
+"""The tagger on ONNX Runtime: the windows, batches and decoder of the PyTorch tagger, without PyTorch."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.ner.batching import budget_batches
+from stages.ner.decoding import TaggedWords, join_words
+from stages.ner.errors import PipelineError
+from stages.ner.files import read_json
+from stages.ner.labels import TagSet
+from stages.ner.text_tagger import TextTagger
+from stages.ner.tokenized import TokenizedWindow
+
+MODEL = "model.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxTagged:
+    """What the tagger says of a split. Shape of `sentences`: (n_sentences,)."""
+
+    sentences: list[TaggedWords]
+
+
+class OnnxTagger:
+    """Tags windows in batches of similar length, as `Tagger` does.
+
+    Args:
+        session: An `onnxruntime.InferenceSession`.
+        tag_set: The tags in the order of the head's outputs.
+        pad_id: The subtoken to pad with.
+        subtokens_per_batch: Most subtokens computed at once, padding included.
+    """
+
+    def __init__(
+        self,
+        session: Any,  # noqa: ANN401 - onnxruntime is optional and ships no types
+        tag_set: TagSet,
+        *,
+        pad_id: int,
+        subtokens_per_batch: int,
+    ) -> None:
+        self.session, self.tag_set, self.pad_id = session, tag_set, pad_id
+        self.subtokens_per_batch = subtokens_per_batch
+
+    @classmethod
+    def load(cls, folder: Path, *, subtokens_per_batch: int) -> "OnnxTagger":
+        """Load what `tools.export --to onnx` wrote.
+
+        `OMP_NUM_THREADS` sets the threads, which else are as many as the processor has cores.
+
+        Raises:
+            PipelineError: If onnxruntime is not installed or cannot load the model.
+        """
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise PipelineError(
+                f"{folder}: onnxruntime is not installed.", remedy="pip install -r requirements-onnx.txt"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+        options.enable_mem_pattern = False  # it is kept for each shape, and nearly every batch has another
+        try:
+            session = onnxruntime.InferenceSession(
+                folder / MODEL, options, providers=["CPUExecutionProvider"]
+            )
+            config = read_json(folder / "config.json")
+            names = {int(number): tag for number, tag in config["id2label"].items()}
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise PipelineError(
+                f"{folder}: onnxruntime cannot load it as a tagger ({reason}).",
+                remedy="export it again: python -m tools.export --to onnx",
+            ) from error
+        return cls(
+            session,
+            TagSet([names[number] for number in sorted(names)]),
+            pad_id=config.get("pad_token_id") or 0,
+            subtokens_per_batch=subtokens_per_batch,
+        )
+
+    def tag(self, rows: Sequence[TokenizedWindow], n_words: Sequence[int]) -> OnnxTagged:
+        """Tag every word.
+
+        Args:
+            rows: The windows of all sentences. Shape: (n_windows,).
+            n_words: Words of each sentence. Shape: (n_sentences,).
+        """
+        lengths = [len(row.window.input_ids) for row in rows]
+        filled = [index for index, length in enumerate(lengths) if length]  # a sentence may have no subtoken
+        tag_ids: list[list[int]] = [[] for _ in rows]
+        probabilities: list[list[float]] = [[] for _ in rows]
+        for batch in budget_batches([lengths[index] for index in filled], self.subtokens_per_batch):
+            indices = [filled[position] for position in batch]
+            best, scores = self._tag_batch([rows[index] for index in indices])
+            for row, index in enumerate(indices):
+                tag_ids[index] = best[row, : lengths[index]].tolist()
+                probabilities[index] = scores[row, : lengths[index]].tolist()
+        return OnnxTagged(join_words(rows, tag_ids, probabilities, n_words, self.tag_set.tags))
+
+    def _tag_batch(self, rows: Sequence[TokenizedWindow]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Give best tag and its probability for each subtoken. Shape of both: (n_rows, longest row)."""
+        longest = max(len(row.window.input_ids) for row in rows)
+        input_ids = np.full((len(rows), longest), self.pad_id, dtype=np.int64)
+        attention_mask = np.zeros_like(input_ids)
+        for number, row in enumerate(rows):
+            length = len(row.window.input_ids)
+            input_ids[number, :length] = row.window.input_ids
+            attention_mask[number, :length] = 1
+        (logits,) = self.session.run(None, {"input_ids": input_ids, "attention_mask": attention_mask})
+        best = logits.argmax(-1)
+        # The best tag's probability: one over the sum of what the others are beside it.
+        return best, 1 / np.exp(logits - logits.max(-1, keepdims=True)).sum(-1)
+
+
+def load_text_tagger(folder: Path, *, subtokens_per_batch: int) -> TextTagger:
+    """Load a tagger in the form that a folder holds: ONNX, or PyTorch's safetensors.
+
+    Raises:
+        PipelineError: If the folder holds neither, or what it holds cannot be loaded.
+    """
+    if not (folder / "run_config.json").is_file():
+        raise PipelineError(
+            f"{folder}: no tagger of this pipeline is there (it has no run_config.json).",
+            remedy="train one with dvc repro, fetch it with dvc pull, or name its folder with --model.",
+        )
+    if (folder / MODEL).is_file():
+        return TextTagger.around(OnnxTagger.load(folder, subtokens_per_batch=subtokens_per_batch), folder)
+    return TextTagger.load(folder, subtokens_per_batch=subtokens_per_batch)
