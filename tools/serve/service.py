@@ -330,6 +330,4 @@ async def refuse_invalid(request: Request, error: Exception) -> JSONResponse:
         reasons.append(f"and {len(problems) - N_REASONS} more")
     if "json" not in request.headers.get("content-type", ""):
         reasons.append("the header Content-Type: application/json is missing")
-    # A key of the request may hold half of a surrogate pair, which UTF-8 cannot write.
-    detail = "; ".join(reasons).encode(errors="replace").decode()
-    return JSONResponse({"detail": detail}, status_code=422)
+    return JSONResponse({"detail": "; ".join(reasons)}, status_code=422)

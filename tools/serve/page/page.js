@@ -23,7 +23,7 @@ function showNames({ text, entities }) {
   let done = 0;
   for (const { start, end, label, score } of entities) {
     const mark = make("mark", slice(start, end), { class: styles.get(label) ?? "" });
-    mark.append(make("small", `${label} ${score.toFixed(2)}`));
+    mark.append(make("small", ` ${label} ${score.toFixed(2)}`)); // the blank parts them for a screen reader
     parts.push(slice(done, start), mark);
     done = end;
   }
@@ -107,4 +107,4 @@ element("text").addEventListener("keydown", event => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) element("form").requestSubmit();
 });
 element("copy").addEventListener("click", copy);
-for (const id of ["origin", "origin-2"]) element(id).textContent = new URL(".", location.href).href;
+for (const origin of document.querySelectorAll(".origin")) origin.textContent = new URL(".", location.href).href;
