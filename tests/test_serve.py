@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import httpx2
 import pytest
@@ -265,28 +265,36 @@ def test_an_occupied_port_is_told_with_its_remedy():
             bind("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-def test_the_command_serves_twenty_clients_and_ends_in_peace(finished_clone, number):
-    """With a real tagger; whole words at their place, exit status 0, and no text in the log."""
-    command = [sys.executable, "-m", "tools.serve", "--port", "0"]
+@contextmanager
+def run_command(clone):
+    """Start the service as a user does, on a free port."""
     with subprocess.Popen(
-        command,
-        cwd=finished_clone.root,
-        env=finished_clone.environment(),
+        [sys.executable, "-m", "tools.serve", "--port", "0"],
+        cwd=clone.root,
+        env=clone.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
         try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_command_serves_twenty_clients_and_ends_in_peace(finished_clone):
+    """With a real tagger: whole words at their place, exit status 0, and no text in the log."""
+    with run_command(finished_clone) as one, run_command(finished_clone) as two:
+        for process, number in ((one, signal.SIGTERM), (two, signal.SIGINT)):
             line = process.stdout.readline()
             url = re.fullmatch(r"models/ner on (http://127\.0\.0\.1:\d+) \(Ctrl-C ends it\)\n", line)[1]
             answer = post(url, SENTENCE).json()
             assert answer["text"] == SENTENCE
-            assert all(SENTENCE[one["start"] : one["end"]] == one["text"] for one in answer["entities"])
-            found = load_service(url, [SENTENCE, "Der Rhein."], n_requests=100, n_clients=20)
-            assert found.outcomes == {"200": 100}
+            assert all(
+                SENTENCE[found["start"] : found["end"]] == found["text"] for found in answer["entities"]
+            )
+            load = load_service(url, [SENTENCE, "Der Rhein."], n_requests=100, n_clients=20)
+            assert load.outcomes == {"200": 100}
             process.send_signal(number)
             rest = process.communicate(timeout=SECONDS)[0]
-        finally:
-            process.kill()
-    assert (process.returncode, rest) == (0, "")
+            assert (process.returncode, rest) == (0, "")
