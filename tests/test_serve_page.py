@@ -64,7 +64,7 @@ def test_names_are_marked_in_the_text_with_label_and_score(running, driver):
     ("text", "names"),
     [
         pytest.param(EMOJI, ["Özgür", "Anna"], id="emoji"),
-        pytest.param(HOSTILE, ["Anna", "Bert", "Carl"], id="markup"),
+        pytest.param(HOSTILE, ["Anna", "<b>Bert</b>", "Carl"], id="markup"),
         pytest.param("e\u0301 \ud83d Anna", ["Anna"], id="half-a-pair"),
     ],
 )
