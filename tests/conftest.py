@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import start_browser
 from tests.pipeline_clone import ROOT, Clone, make_tiny_clone
 from tests.tiny_encoder import build_tiny_encoder
 
@@ -45,3 +46,11 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory):
+    """Start a browser; a machine without one skips the tests that need it."""
+    browser = start_browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.quit()

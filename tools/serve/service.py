@@ -1,0 +1,333 @@
+"""The web service: its page, its answers and its refusals."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Body, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stages.ner.highlight import style_labels
+from stages.ner.pages import make_environment
+from tools.serve.tagging_queue import Limits, QueueFullError, TaggingQueue
+
+if TYPE_CHECKING:
+    from stages.ner.text_tagger import Name
+
+PAGE_DIR = Path(__file__).parent / "page"
+# The page shows labels in the colours of the report: one palette.
+REPORT_CSS = Path(__file__).parents[2] / "stages/templates/report.css"
+FILES = {"page.css": PAGE_DIR / "page.css", "page.js": PAGE_DIR / "page.js", "report.css": REPORT_CSS}
+
+BODY_SECONDS = 10.0  # for a request's body to arrive
+RETRY_SECONDS = 1  # a call of the tagger takes about as long
+N_REASONS = 3  # of a request that is wrong in many places
+# Everything comes from this server and nothing inline runs: markup in a text would stay dead, got it in.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+EXAMPLE = "Die EU-Kommission traf Özgür Weiß in Görlitz 👋"
+EXAMPLE_ENTITIES: list[Any] = [
+    {"start": 4, "end": 17, "label": "ORGpart", "text": "EU-Kommission", "score": 0.91},
+    {"start": 23, "end": 33, "label": "PER", "text": "Özgür Weiß", "score": 0.98},
+    {"start": 37, "end": 44, "label": "LOC", "text": "Görlitz", "score": 0.97},
+]
+
+
+def check_unicode(text: str) -> str:
+    """Refuse what JSON can write and UTF-8 cannot.
+
+    Raises:
+        ValueError: If half of a surrogate pair stands alone.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"Character {error.start} is half of a surrogate pair") from error
+    return text
+
+
+Text = Annotated[str, AfterValidator(check_unicode)]
+
+
+class OneText(BaseModel, extra="forbid"):
+    """A text to tag."""
+
+    text: Text
+
+
+class Texts(BaseModel, extra="forbid"):
+    """Texts to tag."""
+
+    texts: list[Text] = Field(min_length=1)
+
+
+class Entity(BaseModel):
+    """A name found in a text."""
+
+    start: int = Field(description="Its first character; Unicode code points are counted, as Python does.")
+    end: int = Field(description="The character behind its last.")
+    label: str = Field(description="What it is: one of the labels that GET /health lists.")
+    text: str = Field(description="Its characters: always those from start to end.")
+    score: float = Field(ge=0, le=1, description="Mean probability of the tags of its words.")
+
+
+class TaggedText(BaseModel):
+    """A text and its names from left to right."""
+
+    text: str
+    entities: list[Entity]
+
+    model_config = {"json_schema_extra": {"examples": [{"text": EXAMPLE, "entities": EXAMPLE_ENTITIES}]}}
+
+
+class Health(BaseModel):
+    """What is served, and whether requests are answered."""
+
+    ready: bool
+    model: str
+    labels: list[str]
+
+
+class Refusal(BaseModel):
+    """Why a request was not answered."""
+
+    detail: str
+
+
+def pick_form(body: object) -> str:
+    """Tell which form a body has, so that the reason for a refusal speaks of that form alone."""
+    return "texts" if isinstance(body, dict) and "texts" in body else "text"
+
+
+PredictBody = Annotated[
+    Annotated[OneText, Tag("text")] | Annotated[Texts, Tag("texts")], Discriminator(pick_form)
+]
+BODY_EXAMPLES: dict[str, Any] = {
+    "text": {"summary": "One text", "value": {"text": EXAMPLE}},
+    "texts": {"summary": "Several texts", "value": {"texts": [EXAMPLE, "Der Rhein fließt durch Köln."]}},
+}
+
+
+class BoundedRequest(Request):
+    """A request whose body has to end in time and within a size."""
+
+    async def body(self) -> bytes:
+        """Read the body, once.
+
+        Raises:
+            HTTPException: If it is larger or slower than allowed; the connection ends with it, so that
+                the rest is not read.
+        """
+        if not hasattr(self, "_body"):
+            limit = self.app.state.limits.body_bytes
+            refusal = HTTPException(
+                413, f"The body is larger than {limit:,} bytes: send less.", {"Connection": "close"}
+            )
+            if int(self.headers.get("content-length", 0)) > limit:
+                raise refusal
+            body = bytearray()
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    async for chunk in self.stream():
+                        body += chunk
+                        if len(body) > limit:
+                            raise refusal
+            except TimeoutError:
+                raise HTTPException(
+                    408, f"The body did not arrive within {BODY_SECONDS:g} s.", {"Connection": "close"}
+                ) from None
+            self._body = bytes(body)
+        return self._body
+
+
+class BoundedRoute(APIRoute):
+    """A route that reads its requests as `BoundedRequest`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's own handler, as its documentation shows."""
+        handle = super().get_route_handler()
+
+        async def handle_bounded(request: Request) -> Response:
+            return await handle(BoundedRequest(request.scope, request.receive))
+
+        return handle_bounded
+
+
+class SecureHeaders:
+    """Adds the security headers to every response, refusals included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def make_service(queue: TaggingQueue, *, model: str, labels: Sequence[str]) -> FastAPI:
+    """Put the queue behind HTTP.
+
+    Args:
+        queue: Not started; it runs as long as the service does.
+        model: The tagger's name, for the reader.
+        labels: All labels that it knows. Shape: (n_labels,).
+    """
+    limits = queue.limits
+
+    @asynccontextmanager
+    async def run_queue(_: FastAPI) -> AsyncIterator[None]:
+        with queue:
+            yield
+
+    service = FastAPI(
+        title="German named-entity recognition",
+        description=f"Names in German texts, found by {model}.",
+        version="1",
+        lifespan=run_queue,
+        docs_url=None,  # both load their scripts from a CDN; the page and /openapi.json say the same
+        redoc_url=None,
+    )
+    service.state.limits = limits
+    service.router.route_class = BoundedRoute
+    service.add_middleware(SecureHeaders)
+    service.add_exception_handler(RequestValidationError, refuse_invalid)
+    page = (
+        make_environment(PAGE_DIR)
+        .get_template("index.html.j2")
+        .render(model=model, styles=style_labels(labels), limits=limits)
+    )
+
+    @service.get("/", include_in_schema=False)
+    async def show_page() -> HTMLResponse:
+        return HTMLResponse(page)
+
+    @service.get("/page/{name}", include_in_schema=False)
+    async def show_file(name: str) -> FileResponse:
+        if name not in FILES:
+            raise HTTPException(404)
+        return FileResponse(FILES[name])
+
+    @service.get("/health", summary="Tell whether requests are answered", responses={503: {"model": Health}})
+    async def health(response: Response) -> Health:
+        response.status_code = 200 if queue.is_ready else 503
+        return Health(ready=queue.is_ready, model=model, labels=sorted(labels))
+
+    @service.post(
+        "/predict",
+        summary="Find the names in one text or in several",
+        description=(
+            "One text gives one object, several texts give a list of these in the same order. A request "
+            f"holds at most {limits.characters:,} characters in at most {limits.texts:,} texts and "
+            f"{limits.body_bytes:,} bytes."
+        ),
+        responses={
+            400: {"model": Refusal, "description": "The body cannot be parsed"},
+            408: {"model": Refusal, "description": "The body arrives too slowly"},
+            413: {"model": Refusal, "description": "The body is too large"},
+            422: {"model": Refusal, "description": "The body is not as described here, or holds too much"},
+            500: {"model": Refusal, "description": "The tagger failed"},
+            503: {"model": Refusal, "description": "Too many requests wait: see Retry-After"},
+        },
+    )
+    async def predict(
+        body: Annotated[PredictBody, Body(openapi_examples=BODY_EXAMPLES)], request: Request
+    ) -> TaggedText | list[TaggedText]:
+        texts = [body.text] if isinstance(body, OneText) else body.texts
+        check_size(texts, limits)
+        try:
+            future = queue.submit(texts)
+        except QueueFullError:
+            raise HTTPException(
+                503, "Too many requests wait: try again later.", {"Retry-After": str(RETRY_SECONDS)}
+            ) from None
+        names = await wait_for(future, request)
+        tagged = [list_entities(text, found) for text, found in zip(texts, names, strict=True)]
+        return tagged[0] if isinstance(body, OneText) else tagged
+
+    return service
+
+
+def check_size(texts: Sequence[str], limits: Limits) -> None:
+    """Refuse a request that holds too much.
+
+    Raises:
+        HTTPException: If it does.
+    """
+    for n, most, what in (
+        (len(texts), limits.texts, "texts"),
+        (sum(map(len, texts)), limits.characters, "characters"),
+    ):
+        if n > most:
+            raise HTTPException(422, f"The request holds {n:,} {what}; at most {most:,} are taken at once.")
+
+
+async def wait_for(future: "Future[list[list[Name]]]", request: Request) -> "list[list[Name]]":
+    """Wait for the tagger, but give it up when the client has gone.
+
+    Args:
+        future: Is cancelled when the client goes, which saves the work unless it has begun.
+        request: Its body has been read.
+
+    Raises:
+        HTTPException: If the tagger failed, which the queue has logged, or the client has gone.
+    """
+    answer = asyncio.wrap_future(future)
+    # Behind the body nothing comes but the end.
+    gone: asyncio.Future[Any] = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait([answer, gone], return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise HTTPException(499, "The client has gone.")
+        if answer.exception():
+            raise HTTPException(500, "The tagger failed on this request.")
+        return answer.result()
+    finally:
+        answer.cancel()
+        gone.cancel()
+
+
+def list_entities(text: str, names: "Sequence[Name]") -> TaggedText:
+    """Write the names of a text as `tools.predict` does."""
+    return TaggedText(
+        text=text,
+        entities=[
+            Entity(start=one.start, end=one.end, label=one.label, text=one.text, score=one.score)
+            for one in names
+        ],
+    )
+
+
+async def refuse_invalid(request: Request, error: Exception) -> JSONResponse:
+    """Give the reasons as sentences, without the request, which FastAPI would send back whole."""
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    reasons = [
+        # `loc` is "body", the form, then the path within it; what a library found out is the better reason.
+        f"{'.'.join(map(str, one['loc'][2:])) or 'body'}: {one.get('ctx', {}).get('error', one['msg'])}"
+        for one in problems[:N_REASONS]
+    ]
+    if len(problems) > N_REASONS:
+        reasons.append(f"and {len(problems) - N_REASONS} more")
+    if "json" not in request.headers.get("content-type", ""):
+        reasons.append("the header Content-Type: application/json is missing")
+    return JSONResponse({"detail": "; ".join(reasons)}, status_code=422)
