@@ -148,6 +148,7 @@ def test_markdown_says_the_verdict_first_and_shows_hostile_values_as_text(capsys
         pytest.param(2e-5, "", "2e-05", id="small-learning-rate"),
         pytest.param(1787.94, "+", "+1787.9", id="throughput"),
         pytest.param(0.0, "", "0.0000", id="nothing"),
+        pytest.param(41, "+", "+41", id="count"),
         pytest.param(True, "", "True", id="truth-value"),
         pytest.param(None, "", "-", id="missing"),
     ],
@@ -211,7 +212,9 @@ def test_a_tagger_that_is_clearly_worse_fails(clone):
         pytest.param("params.yaml", "train:\n", "train: [\n", "cannot be parsed", id="yaml"),
         pytest.param("metrics/evaluate.json", '"loss": ', '"loss": NaN, "x": ', "loss is nan", id="nan"),
         pytest.param("metrics/evaluate.json", '"f1": ', '"f": ', "f1 of .* .missing", id="missing"),
-        pytest.param("metrics/evaluate.json", '"test": ', '"dev": ', "no scores of test", id="no-split"),
+        pytest.param(
+            "metrics/evaluate.json", '"test": ', '"dev": ', "lacks what it should hold .'test'", id="no-split"
+        ),
         pytest.param(
             "metrics/data.json", '"sha256": "', '"sha256": "0', "scored on other words", id="corpus"
         ),

@@ -229,7 +229,7 @@ def show(value: object, sign: str = "") -> str:
     if value is None:
         return "-"
     if not isinstance(value, float) or 0 < abs(value) < 1e-3:
-        return f"{value:{sign}g}" if isinstance(value, float) else str(value)
+        return f"{value:{sign}g}" if isinstance(value, float) or sign else str(value)
     return f"{value:{sign}.4f}" if abs(value) < 10 else f"{value:{sign}.1f}"
 
 

@@ -3,7 +3,8 @@
 import json
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,7 @@ from stages.ner.scores import SpanScores, score_spans
 from stages.ner.spans import decode_spans
 
 WORKSPACE = "workspace"
+HEADLINE_FILE = "metrics/evaluate.json"
 SPEED_FILES = ("metrics/speed/fine_tune.json", "metrics/speed/evaluate.json")
 
 
@@ -82,39 +84,17 @@ def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
     """
     predictions_file = f"data/predictions/{split}.parquet"
     rev = None if revision == WORKSPACE else revision
-    try:
+    with reading(revision):
         if pull:
             with Repo() as repo:
                 repo.fetch(targets=["data/predictions"], revs=[rev] if rev else None)
         files = DVCFileSystem(rev=rev)
         params = YAML(typ="safe").load(files.read_text("params.yaml"))
         words_sha256 = json.loads(files.read_text("metrics/data.json"))[split]["sha256"]
-        headline = flatten(json.loads(files.read_text("metrics/evaluate.json"))[split])
+        headline = flatten(json.loads(files.read_text(HEADLINE_FILE))[split])
         speed = flatten(
             {Path(path).stem: json.loads(files.read_text(path)) for path in SPEED_FILES if files.exists(path)}
         )
-    except RevError as error:
-        raise IncomparableError(
-            f"{revision}: {error}.", remedy="git branch and dvc exp list -A show the names."
-        ) from error
-    except FileNotFoundError as error:
-        raise IncomparableError(
-            f"{revision}: {error.filename or error} is not there.", remedy="run dvc repro there and commit."
-        ) from error
-    except DvcException as error:
-        raise IncomparableError(
-            f"{revision}: {error}.", remedy="mend what DVC names; without --pull the cache alone is read."
-        ) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise IncomparableError(
-            f"{revision}: metrics/ holds no scores of {split} ({error}).",
-            remedy="run dvc repro there and commit.",
-        ) from error
-    except (ValueError, YAMLError) as error:  # merge markers, for example
-        raise IncomparableError(
-            f"{revision}: params.yaml or a file in metrics/ cannot be parsed ({error}).",
-            remedy="mend it, or run dvc repro there and commit.",
-        ) from error
     try:
         spans = score_predictions(files.read_bytes(predictions_file))
     except (FileNotFoundError, DataIndexDirError) as error:  # which of them depends on what DVC has indexed
@@ -129,11 +109,56 @@ def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
             )
     if not math.isclose(headline.get("f1", math.nan), spans.overall.f1):
         raise IncomparableError(
-            f"{revision}: the f1 of metrics/evaluate.json ({headline.get('f1', 'missing')}) "
+            f"{revision}: the f1 of {HEADLINE_FILE} ({headline.get('f1', 'missing')}) "
             f"and {predictions_file} do not belong together.",
             remedy="run dvc repro there and commit.",
         )
     return Result(revision, flatten(params), headline, speed, words_sha256, spans)
+
+
+def read_headline(revision: str) -> dict[str, dict[str, float]]:
+    """Read the headline scores of each split, which need no cache.
+
+    Raises:
+        IncomparableError: If the revision is unknown, or has no scores.
+    """
+    with reading(revision):
+        files = DVCFileSystem(rev=None if revision == WORKSPACE else revision)
+        headline: dict[str, dict[str, float]] = json.loads(files.read_text(HEADLINE_FILE))
+        return {split: headline[split] for split in Split}
+
+
+@contextmanager
+def reading(revision: str) -> Iterator[None]:
+    """Turn what may go wrong while the files of a revision are read into one line.
+
+    Raises:
+        IncomparableError: If the block raises what a user can do something about.
+    """
+    try:
+        yield
+    except RevError as error:
+        raise IncomparableError(
+            f"{revision}: {error}.", remedy="git branch and dvc exp list -A show the names."
+        ) from error
+    except FileNotFoundError as error:
+        raise IncomparableError(
+            f"{revision}: {error.filename or error} is not there.", remedy="run dvc repro there and commit."
+        ) from error
+    except DvcException as error:
+        raise IncomparableError(
+            f"{revision}: {error}.", remedy="mend what DVC names; without --pull the cache alone is read."
+        ) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise IncomparableError(
+            f"{revision}: a file in metrics/ lacks what it should hold ({error}).",
+            remedy="run dvc repro there and commit.",
+        ) from error
+    except (ValueError, YAMLError) as error:  # merge markers, for example
+        raise IncomparableError(
+            f"{revision}: params.yaml or a file in metrics/ cannot be parsed ({error}).",
+            remedy="mend it, or run dvc repro there and commit.",
+        ) from error
 
 
 def score_predictions(parquet: bytes) -> SpanScores:
