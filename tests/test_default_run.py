@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.pipeline_clone import Clone, copy_project, stages_run
+from tests.pipeline_clone import Clone, copy_project
 
 
 def read_f1(clone: Clone) -> float:
@@ -14,8 +14,7 @@ def read_f1(clone: Clone) -> float:
 def test_the_results_beside_the_code_are_its_own(tmp_path):
     """With no data at hand, dvc finds every stage's code, parameters and results as dvc.lock records them."""
     clone = copy_project(tmp_path / "project", with_results=True)
-    output = clone.run("dvc", "repro", "--dry", "--allow-missing")
-    assert stages_run(output) == set(), "dvc repro, and commit dvc.lock and metrics/ with the change"
+    clone.run("python", "-m", "tools.check")
 
 
 @pytest.mark.slow
