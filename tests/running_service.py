@@ -16,7 +16,7 @@ SECONDS = 20  # that a test waits for what comes at once unless the code is brok
 
 
 class GatedTagger:
-    """Takes capitalised words for persons, markup and all; waits at a gate; fails on texts that say `fail`."""
+    """Takes capitalised words for persons, markup and all; waits at a gate; fails on the word `fail`."""
 
     def __init__(self):
         self.calls = []
