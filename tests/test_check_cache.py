@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.pipeline_clone import Clone
+from tests.test_dvc_yaml import PIPELINE
 
 CHECK = ("python", "-m", "tools.check_cache")
 DAMAGE = b'{"test": "damaged"}'
@@ -103,11 +104,8 @@ def test_the_second_of_two_runs_says_who_runs(clone):
     """DVC locks the outputs of a stage that runs, and names the process."""
     for name in ("started", "gate"):
         os.mkfifo(clone.root / name)
-    clone.edit(
-        "dvc.yaml",
-        "cmd: python -m stages.report",
-        "cmd: echo > started && cat gate && python -m stages.report",
-    )
+    wait = "cmd: echo > started && cat gate && python -m stages.report"
+    clone.edit("dvc.yaml", "cmd: python -m stages.report", wait)
     first = subprocess.Popen(
         ["dvc", "repro", "report"],
         cwd=clone.root,
@@ -124,17 +122,19 @@ def test_the_second_of_two_runs_says_who_runs(clone):
     assert first.returncode == 0, printed.decode()
 
 
+REPORT = PIPELINE["report"]["cmd"].removeprefix("python -m ")
+TOKENIZE = PIPELINE["tokenize_align"]["cmd"].removeprefix("python -m ")
+
+
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        pytest.param("stages.report metrics data/predictions/test.parquet models/ner stages/templates metrics/report",
-                     "metrics/scores.json: No such file or directory", id="report"),
-        pytest.param("stages.tokenize_align data/raw models/pretrained data/tokenized metrics/tokenize.json",
-                     "models/pretrained: no such folder", id="tokenize_align"),
+        pytest.param(REPORT, "metrics/scores.json: No such file or directory", id="report"),
+        pytest.param(TOKENIZE, "models/pretrained: no such folder", id="tokenize_align"),
         pytest.param("tools.export --to hub-folder", "models/ner/config.json: no such file", id="export"),
         pytest.param("tools.check_cache", "no such folder", id="check_cache"),
     ],
-)  # fmt: skip
+)
 def test_a_clone_without_cache_and_remote_gets_one_line_from_each_of_ours(clone, tmp_path, command, expected):
     clone.run("git", "clone", "--quiet", str(clone.root), str(tmp_path / "fresh"))
     output = Clone(tmp_path / "fresh").run("python", "-m", *command.split(), status=1)

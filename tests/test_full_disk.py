@@ -117,9 +117,14 @@ def test_a_folder_appears_whole_or_stays_as_it_was(tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next_run_alone(tmp_path):
-    code = "import os, sys\nfrom pathlib import Path\nfrom stages.ner.files import whole_file, whole_folder\n"
-    code += "with whole_folder(Path(sys.argv[1]) / 'raw') as folder, whole_file(folder.parent / 'a.json') as file:"
-    code += "\n    file.write_text('half')\n    os.kill(os.getpid(), 9)\n"
+    code = """
+import os, sys
+from pathlib import Path
+from stages.ner.files import whole_file, whole_folder
+with whole_folder(Path(sys.argv[1]) / "raw") as folder, whole_file(folder.parent / "a.json") as file:
+    file.write_text("half")
+    os.kill(os.getpid(), 9)
+"""
     done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
     assert len(list(tmp_path.glob(".*.part"))) == 2
