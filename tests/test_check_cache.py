@@ -63,6 +63,7 @@ def test_a_damaged_object_of_the_cache_is_named_healed_and_restored(shared_clone
     assert "all whole" in shared_clone.run(*CHECK)
 
 
+@pytest.mark.slow
 def test_without_a_remote_the_stage_runs_again(clone):
     good = damage(find_object(clone, "metrics/scores.json", clone.root / ".dvc/cache/files/md5"))
     clone.run(*CHECK, "--heal")
@@ -71,6 +72,7 @@ def test_without_a_remote_the_stage_runs_again(clone):
     assert (clone.root / "metrics/scores.json").read_bytes() == good
 
 
+@pytest.mark.slow
 def test_a_damaged_object_of_the_remote_is_not_taken_and_can_be_sent_again(shared_clone, tmp_path):
     """`verify = true` keeps it out of the cache; only its removal lets `dvc push` replace it."""
     remote = tmp_path / "remote"
@@ -100,6 +102,7 @@ def test_an_object_is_a_copy_that_an_edit_of_the_workspace_cannot_reach(clone):
     assert cached.stat().st_mode & 0o222 == 0
 
 
+@pytest.mark.slow
 def test_the_second_of_two_runs_says_who_runs(clone):
     """DVC locks the outputs of a stage that runs, and names the process."""
     for name in ("started", "gate"):

@@ -152,7 +152,7 @@ def disk(tmp_path):
     """Give a disk of 48 KB, smaller than what a stage writes."""
     folder = small_disk(tmp_path / "disk", 48)
     yield folder
-    subprocess.run(["umount", folder], check=True)
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def make_corpus(folder, n_sentences):
@@ -237,7 +237,7 @@ def test_a_read_only_folder_ends_in_one_line(tmp_path, monkeypatch, capsys):
     try:
         line = one_line(lambda: download.download_corpus(disk / "raw", Path("facts.json")), capsys)
     finally:
-        subprocess.run(["umount", disk], check=True)
+        subprocess.run(["umount", "--lazy", disk], check=True)
     assert f"{disk / 'raw'}: Read-only file system. Remedy: see to who may" in line
 
 
