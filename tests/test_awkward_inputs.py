@@ -392,6 +392,7 @@ def test_a_checkpoint_that_is_refused(project, files, expected):
         pytest.param("encoder#sha256=" + "0" * 64, "have the SHA-256", id="wrong-hash"),
         pytest.param("encoder#sha256=kurz", "is no hash", id="no-hash"),
         pytest.param("package://no_such_package/x", "no package", id="no-such-package"),
+        pytest.param("https://me:geheim@host/model", "'https://***@host/model'", id="a-password"),
     ],
 )
 def test_a_checkpoint_that_is_not_found(project, checkpoint, expected):

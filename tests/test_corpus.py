@@ -139,3 +139,13 @@ def test_a_file_of_another_kind_is_refused(tmp_path, read, kind):
         read(path)
     assert str(refusal.value).startswith(f"{path}: cannot be read as a split of the corpus")
     assert "\n" not in str(refusal.value)
+
+
+def test_a_split_that_was_damaged_behind_its_schema_is_refused(tmp_path):
+    """The footer is whole, the words are not."""
+    path = write(tmp_path / "train.parquet", [FLAT] * 500)
+    content = bytearray(path.read_bytes())
+    content[4:60] = b"\xff" * 56
+    path.write_bytes(content)
+    with pytest.raises(PipelineError, match="dvc repro -f -s download_corpus"):
+        read_split(path)

@@ -363,3 +363,16 @@ def test_a_file_that_is_not_what_the_hub_lists_is_refused(stub_hub, tmp_path):
     with pytest.raises(PipelineError, match="differs from the size or hash"):
         hub.download_files(wrong, ["config.json"], tmp_path / "encoder")
     assert not list(tmp_path.glob("encoder/*"))
+
+
+def test_a_warm_cache_answers_for_no_other_revision(stub_hub, tmp_path):
+    """The library's cache does, if it is asked before the Hub is."""
+    stub_hub()
+    first = ask()
+    hub.download_files(first, ["config.json"], tmp_path / "encoder")
+    (tmp_path / "hub/models/org/encoder/config.json").write_bytes(b'{"model_type": "electra"}')
+    second = ask()
+    assert second.commit != first.commit
+    hub.download_files(second, ["config.json"], tmp_path / "encoder")
+    assert (tmp_path / "encoder/config.json").read_bytes() == b'{"model_type": "electra"}'
+    assert "no such revision" in explain_question(revision="v9")

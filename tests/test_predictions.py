@@ -2,7 +2,9 @@
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
+from stages.ner.errors import PipelineError
 from stages.ner.predictions import Prediction, read_predictions, write_predictions
 
 PREDICTIONS = [
@@ -33,3 +35,10 @@ def test_the_same_predictions_make_the_same_bytes(tmp_path):
     for name in ("one", "other"):
         write_predictions(tmp_path / name, PREDICTIONS)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_damaged_predictions_are_refused(tmp_path):
+    path = tmp_path / "test.parquet"
+    path.write_bytes(b"PAR1 and no more PAR1")
+    with pytest.raises(PipelineError, match=r"test\.parquet: cannot be read .* Remedy: make it again"):
+        read_predictions(path)

@@ -76,10 +76,7 @@ def read_tag_set(path: Path) -> TagSet:
         features = json.loads(pq.read_schema(path).metadata[b"huggingface"])["info"]["features"]
         return TagSet(tuple(features["ner_tags"]["feature"]["names"]))
     except (pa.ArrowInvalid, KeyError, TypeError, OSError) as error:
-        raise PipelineError(
-            f"{path}: cannot be read as a split of the corpus ({error}).",
-            remedy="make it again: dvc repro -f -s download_corpus",
-        ) from error
+        raise _unreadable(path, error) from error
 
 
 def iterate_split(path: Path) -> Iterator[Sentence]:
@@ -89,19 +86,29 @@ def iterate_split(path: Path) -> Iterator[Sentence]:
         PipelineError: If the file is no Parquet file that `download_corpus` wrote.
     """
     tags = read_tag_set(path).tags
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(SENTENCES_PER_ROW_GROUP):
-            for row in batch.to_pylist():
-                inner = row.get("nested_ner_tags")
-                yield Sentence(
-                    id=row["id"],
-                    source=row["source"],
-                    words=row["tokens"],
-                    outer=[tags[number] for number in row["ner_tags"]],
-                    inner=None if inner is None else [tags[number] for number in inner],
-                )
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(SENTENCES_PER_ROW_GROUP):
+                for row in batch.to_pylist():
+                    inner = row.get("nested_ner_tags")
+                    yield Sentence(
+                        id=row["id"],
+                        source=row["source"],
+                        words=row["tokens"],
+                        outer=[tags[number] for number in row["ner_tags"]],
+                        inner=None if inner is None else [tags[number] for number in inner],
+                    )
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(path, error) from error
 
 
 def read_split(path: Path) -> list[Sentence]:
     """Read all sentences of a split."""
     return list(iterate_split(path))
+
+
+def _unreadable(path: Path, error: Exception) -> PipelineError:
+    return PipelineError(
+        f"{path}: cannot be read as a split of the corpus ({error}).",
+        remedy="make it again: dvc repro -f -s download_corpus",
+    )

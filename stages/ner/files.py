@@ -53,7 +53,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _named_in_errors(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; a system's error that names it, or nothing, names `path` instead."""
+    """Give a temporary name beside `path`; an error that names it, or nothing, names `path` instead."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -76,11 +76,21 @@ class HubCorpus:
         """
         number = 0
         for path in self.files[split]:
-            file = pq.ParquetFile(path)
-            for batch in file.iter_batches():
-                for row in batch.to_pylist():
-                    yield self._sentence(row, number, Place(path, number + 1))
-                    number += 1
+            try:
+                for batch in pq.ParquetFile(path).iter_batches():
+                    for row in batch.to_pylist():
+                        yield self._sentence(row, number, Place(path, number + 1))
+                        number += 1
+            except (pa.ArrowInvalid, OSError) as error:
+                raise _unreadable(path, error) from error
+
+    def _name_tag(self, value: object, place: Place) -> str:
+        """Give a tag's name; -1, which stands for a tag that is not known, has none."""
+        if self.tags and isinstance(value, int) and 0 <= value < len(self.tags):
+            return self.tags[value]
+        if not self.tags and isinstance(value, str):
+            return value
+        raise place.error(f"{value!r} is no tag.", "mend the dataset; a split without tags cannot be used.")
 
     def _sentence(self, row: dict[str, object], number: int, place: Place) -> Sentence:
         words = row[self.params.words_column]
@@ -89,8 +99,10 @@ class HubCorpus:
         levels = []
         for column in (self.params.tags_column, self.params.nested_column):
             values = row[column] if column else None
+            if column and not isinstance(values, list):
+                raise place.error(f"no tags in {column!r}.", "mend the dataset.")
             if isinstance(values, list):
-                tags = [self.tags[tag] for tag in values] if self.tags else values
+                tags = [self._name_tag(value, place) for value in values]
                 if len(tags) != len(words):
                     raise place.error(f"{len(words)} words but {len(tags)} tags.", "mend the dataset.")
                 check_tags(tags, [place] * len(tags))
@@ -102,6 +114,13 @@ class HubCorpus:
             outer=levels[0],
             inner=levels[1] if len(levels) > 1 else None,
         )
+
+
+def _unreadable(path: Path, error: Exception) -> PipelineError:
+    return PipelineError(
+        f"{path.name}: cannot be read as Parquet ({error}).",
+        remedy="choose another revision or subset of the dataset.",
+    )
 
 
 def _find_parquet(names: list[str], subset: str, split: str) -> list[str]:
@@ -119,7 +138,10 @@ def _read_tags(path: Path, params: HubCorpusParams, source: Path) -> tuple[str, 
     """
     from datasets import ClassLabel, Features  # knows every spelling of a schema that the Hub has had
 
-    features = Features.from_arrow_schema(pq.read_schema(path))
+    try:
+        features = Features.from_arrow_schema(pq.read_schema(path))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(path, error) from error
     found = {}
     for key in ("words_column", "tags_column", "nested_column"):
         column = getattr(params, key)

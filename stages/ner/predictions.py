@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.ner.errors import PipelineError
 from stages.ner.files import whole_file
 
 SCHEMA = pa.schema(
@@ -53,6 +54,17 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """Read the predictions of a split, in corpus order."""
-    columns = (column.to_pylist() for column in pq.read_table(path, schema=SCHEMA).columns)
+    """Read the predictions of a split, in corpus order.
+
+    Raises:
+        PipelineError: If the file is damaged, or none that `evaluate` wrote.
+    """
+    try:
+        table = pq.read_table(path, schema=SCHEMA)
+    except pa.ArrowInvalid as error:
+        raise PipelineError(
+            f"{path}: cannot be read as predictions ({error}).",
+            remedy="make it again: dvc repro -f -s evaluate",
+        ) from error
+    columns = (column.to_pylist() for column in table.columns)
     return [Prediction(*row) for row in zip(*columns, strict=True)]

@@ -50,6 +50,10 @@ class WordTokenizer:
                 Or if it cannot be used.
         """
         path = encoder_dir / "tokenizer.json"
+        if not encoder_dir.is_dir():
+            raise PipelineError(
+                f"{encoder_dir}: no such folder.", remedy="make it with dvc repro, or fetch it with dvc pull."
+            )
         if not path.is_file():
             raise PipelineError(
                 f"model.checkpoint: {encoder_dir} has no tokenizer.json, so its tokenizer is a slow one.",
