@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForTokenClassification
 from typer.testing import CliRunner
 
+from stages.ner.corpus import read_split
+from stages.ner.corpus_formats import find_split_files
+from stages.ner.tokenized import read_windows
 from tests.pipeline_clone import ROOT
 from tests.tiny_encoder import build_tiny_encoder
 from tools import benchmark
@@ -20,8 +22,8 @@ from tools.contestants import (
     OurTraining,
     PlainEvaluation,
     PlainEvaluation32,
-    PlainTraining,
     Work,
+    load_fresh,
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -69,7 +71,7 @@ def test_everyone_is_measured_at_the_same_work(project, encoder_dir, monkeypatch
     monkeypatch.setattr(benchmark, "MATRIX_SIZE", 64)
     shown = CliRunner().invoke(
         benchmark.app,
-        ["--checkpoint", encoder_dir, "--corpus", CORPUS, "--sentences", "40", "--rounds", "2"],
+        ["--checkpoint", encoder_dir, "--corpus", CORPUS, "--sentences", "16", "--rounds", "2"],
         catch_exceptions=False,
     )
     assert shown.exit_code == 0
@@ -85,7 +87,7 @@ def test_everyone_is_measured_at_the_same_work(project, encoder_dir, monkeypatch
             assert figures["subtokens"] == results["work"][split]["subtokens"]
             assert len(figures["seconds"]) == 2
             assert figures["sentences_per_second"] > 0
-    assert results["work"]["train"]["sentences"] == 40
+    assert results["work"]["train"]["sentences"] == 16
     assert {"times_as_fast", "share_of_memory"} < set(results["evaluation"]["plain_8"])
     assert results["prediction"]["pipeline"]["padding_share"] == 0
     assert results["evaluation_share_of_matmul"] > 0
@@ -96,12 +98,12 @@ def test_everyone_is_measured_at_the_same_work(project, encoder_dir, monkeypatch
     assert "Trainer, batches of 8" in shown.stdout
 
 
-def test_both_sides_start_from_the_same_weights_and_find_the_same_tags(work, project):
+@pytest.mark.usefixtures("project")
+def test_both_sides_start_from_the_same_weights_and_find_the_same_tags(work):
     ours, others = OurEvaluation(work).run(), [PlainEvaluation(work).run(), PlainEvaluation32(work).run()]
     assert len(ours.tag_ids) > 200
     assert [other.tag_ids for other in others] == [ours.tag_ids] * 2
-    one, other = OurTraining(work).model, PlainTraining(work)
-    assert torch.equal(one.classifier.weight, other.load().classifier.weight)
+    assert torch.equal(*(load_fresh(work).classifier.weight for _ in range(2)))
 
 
 def test_sentences_that_need_several_windows_are_left_out(encoder_dir, tmp_path, project):
@@ -112,8 +114,12 @@ def test_sentences_that_need_several_windows_are_left_out(encoder_dir, tmp_path,
     )
     work = Work(tmp_path / "work", encoder_dir)
     facts = benchmark.prepare_work(work, CORPUS, 1_000)
-    sentences = benchmark.read_split(work.raw_file("test"))
-    assert 0 < facts["test"]["sentences"] == len(sentences)
+    (path, read) = find_split_files(CORPUS)["test"]
+    whole = [sentence.words for sentence in read(path)]
+    kept = [sentence.words for sentence in read_split(work.raw_file("test"))]
+    assert 0 < len(kept) == facts["test"]["sentences"] < len(whole)
+    assert len(read_windows(work.tokenized_file("test"))) == len(kept)
+    assert max(map(len, kept)) < max(map(len, whole))
 
 
 def test_operations_are_counted_as_torch_counts_them(work):
@@ -126,13 +132,15 @@ def test_operations_are_counted_as_torch_counts_them(work):
     assert benchmark.count_flop(model, lengths) == counter.get_total_flops()
 
 
-def test_the_peak_is_that_of_a_process_of_its_own(work, project, monkeypatch):
+@pytest.mark.usefixtures("project")
+def test_the_peak_is_that_of_a_process_of_its_own(work, monkeypatch):
     """Without the Trainer, which evaluation does not need, and whatever this process has loaded."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     peak = benchmark.measure_peak(OurEvaluation, work)
     assert 100 < peak < 2_000
 
 
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -144,6 +152,6 @@ def test_the_peak_is_that_of_a_process_of_its_own(work, project, monkeypatch):
         ),
     ],
 )
-def test_what_is_not_there_is_named(project, options, message):
+def test_what_is_not_there_is_named(options, message):
     with pytest.raises(benchmark.PipelineError, match=message):
         CliRunner().invoke(benchmark.app, options, catch_exceptions=False)
