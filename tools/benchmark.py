@@ -93,29 +93,31 @@ def benchmark(
     corpus: Annotated[Path, typer.Option(help="Folder of TSV or CoNLL files, as data.source.")] = Path(
         "data/sample"
     ),
-    sentences: Annotated[int, typer.Option(min=1, help="Sentences of train and of test to work on.")] = 600,
+    sentences: Annotated[int, typer.Option(min=1, help="Sentences of train and of test to work on.")] = 500,
     rounds: Annotated[int, typer.Option(min=1, help="How often each does the work.")] = 3,
 ) -> None:
     """Measure training, evaluation and prediction beside what one would write without this project."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # processes of their own read it too
     logging.getLogger("stages").setLevel(logging.WARNING)
     turns: dict[str, list[Round]] = {}
-    peaks: dict[str, dict[str, float]] = {"training": {}}
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Path(folder), checkpoint)
         described = {**prepare_work(work, corpus, sentences), "rounds": rounds}
         ours = OurTraining(work)
         turns["training"] = take_turns({OURS: ours, "plain_32": PlainTraining(work)}, rounds)
         ours.save()
+        peaks = {name: measure_peak(one, work, rounds) for name, one in TAGGING["evaluation"].items()}
         for kind, contestants in TAGGING.items():
-            peaks[kind] = {name: measure_peak(one, work) for name, one in contestants.items()}
             turns[kind] = take_turns({name: one(work) for name, one in contestants.items()}, rounds)
         evaluation = OurEvaluation(work)
         n_flop = count_flop(evaluation.tagger.model, [len(row.window.input_ids) for row in evaluation.rows])
     results = {
         "machine": describe_machine(),
         "work": described,
-        **{kind: summarize_rounds(rounds, peaks[kind]) for kind, rounds in turns.items()},
+        **{
+            kind: summarize_rounds(some, peaks if kind == "evaluation" else {})
+            for kind, some in turns.items()
+        },
         "matmul_gflops": round(median(one.matmul for one in turns["evaluation"]) / 1e9, 1),
         "evaluation_share_of_matmul": round(
             median(n_flop / one.outcomes[OURS].seconds / one.matmul for one in turns["evaluation"]), 3
@@ -210,18 +212,20 @@ def measure_matmul() -> float:
     return 2 * MATRIX_SIZE**3 / median(seconds)
 
 
-def measure_peak(contestant: type[Contestant], work: Work) -> float:
-    """Let one do the work in a process of its own, which imports only what it needs. Unit: MiB."""
-    command = (
-        sys.executable,
-        "-m",
-        contestant.__module__,
-        contestant.__name__,
-        work.folder,
-        work.encoder_dir,
-    )
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - ours
-    return float(done.stdout.splitlines()[-1])
+def measure_peak(contestant: type[Contestant], work: Work, n_rounds: int) -> float:
+    """Let one do the work in processes of its own, which import only what it needs.
+
+    Returns:
+        Median of their peaks in MiB: how memory is cut into pieces differs by a tenth from one to the next.
+    """
+    names = (contestant.__module__, contestant.__name__)
+    command = (sys.executable, "-m", *names, str(work.folder), str(work.encoder_dir))
+    peaks = []
+    for _ in range(n_rounds):
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - ours
+        peaks.append(float(done.stdout.splitlines()[-1]))
+    logger.info("%s: peaks of %s MiB", contestant.__name__, ", ".join(f"{peak:.0f}" for peak in peaks))
+    return median(peaks)
 
 
 def count_flop(model: nn.Module, lengths: Sequence[int]) -> int:
