@@ -95,7 +95,7 @@ def test_everyone_is_measured_at_the_same_work(project, encoder_dir, monkeypatch
     text = json.dumps(results)
     assert str(project) not in text
     assert str(encoder_dir.parent) not in text
-    assert "Trainer, batches of 8" in shown.stdout
+    assert "Trainer, batch 8" in shown.stdout
 
 
 @pytest.mark.usefixtures("project")
