@@ -17,7 +17,6 @@ from typing import Any
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from stages.ner import score_tables
 from stages.ner.alignment import NO_WORD
 from stages.ner.bootstrap import f1_interval
 from stages.ner.calibration import Calibration, score_calibration
@@ -109,11 +108,13 @@ def evaluate(
         seconds += time.perf_counter() - started
         splits[name] = score_split(sentences, rows, tagged)
         check_complete(name, splits[name], facts[name])
+    tag_set = tagger.tag_set
+    del tagger  # its memory serves what writes tables: pandas and scikit-learn are loaded from here on
+
     with whole_folder(predictions_dir) as folder:
         for name, split in splits.items():
             write_predictions(folder / f"{name}.parquet", list_predictions(split))
-
-    details = {name: describe_split(split, tagger.tag_set) for name, split in splits.items()}
+    details = {name: describe_split(split, tag_set) for name, split in splits.items()}
     headline = {
         name: describe_headline(split, details[name]["subtoken"]["f1"], params)
         for name, split in splits.items()
@@ -264,6 +265,8 @@ def read_names(train_file: Path) -> set[str]:
 
 def write_tables(folder: Path, split: EvaluatedSplit, trained_names: set[str]) -> None:
     """Write the CSV files that `dvc plots` and the report draw."""
+    from stages.ner import score_tables  # pandas: memory that tagging does without
+
     n_subtokens = [[0] * len(sentence.words) for sentence in split.sentences]
     for row in split.rows:
         for word_id in row.window.word_ids:

@@ -18,7 +18,7 @@ from stages.ner.alignment import IGNORE_ID, Window, align_tag_ids, cut_windows, 
 from stages.ner.corpus import SPLITS, Sentence, iterate_split, read_tag_set
 from stages.ner.errors import PipelineError, run_command
 from stages.ner.files import whole_folder, write_json
-from stages.ner.labels import TagSet
+from stages.ner.labels import OUTSIDE, TagSet
 from stages.ner.params import Params, load_params
 from stages.ner.spans import decode_spans, repair_tags
 from stages.ner.tokenized import TokenizedWindow, write_windows
@@ -68,7 +68,8 @@ class SplitCounts:
         self.counts["subtokens"] += len(window.input_ids)
         self.max_subtokens = max(self.max_subtokens, len(window.input_ids))
         tags = [tag_set.tags[target] for target in targets if target != IGNORE_ID]
-        self.by_label.update(span.label for span in decode_spans(repair_tags(tags)[0]))
+        if tags.count(OUTSIDE) < len(tags):  # two in five of GermEval's hold no name
+            self.by_label.update(span.label for span in decode_spans(repair_tags(tags)[0]))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the keys of `metrics/tokenize.json`."""

@@ -1,6 +1,7 @@
 """Batches: every window once, little padding, and an order that a resumed run repeats."""
 
-from itertools import chain, pairwise
+from itertools import chain, combinations, pairwise
+from statistics import mean
 
 import pytest
 from hypothesis import given, settings
@@ -70,6 +71,25 @@ def test_long_and_short_batches_come_in_any_order():
     n_rising = sum(one < other for one, other in pairwise(longest))
     n_falling = sum(one > other for one, other in pairwise(longest))
     assert min(n_rising, n_falling) > 10
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+def test_lengths_are_spread_evenly_over_an_epoch(epoch):
+    """Also where a corpus goes from short to long: else the learning rate falls while windows grow."""
+    lengths = sorted(LONG_SPLIT * 4)
+    batches = epoch_batches(lengths, 8, seed=0, epoch=epoch)
+    n_part = len(batches) // 5
+    for start in range(0, len(batches), n_part):
+        part = [lengths[index] for batch in batches[start : start + n_part] for index in batch]
+        assert mean(part) == pytest.approx(mean(lengths), rel=0.2)
+
+
+def test_a_window_meets_others_each_epoch():
+    def pairs(epoch):
+        batches = epoch_batches(LONG_SPLIT, 8, seed=0, epoch=epoch)
+        return {pair for batch in batches for pair in combinations(sorted(batch), 2)}
+
+    assert len(pairs(0) & pairs(1)) < 0.3 * len(pairs(0))
 
 
 def test_windows_mix_beyond_their_neighbours():

@@ -112,6 +112,34 @@ def test_results_do_not_depend_on_the_batches(model, tokenizer, budget):
     assert tagged.loss == pytest.approx(expected.loss, rel=1e-5)
 
 
+@pytest.mark.parametrize("limit", [1, 400, 10**9])
+def test_results_may_wait_on_the_device(model, tokenizer, monkeypatch, limit):
+    """On a GPU those of several batches are copied back at once; here the device is a pretence."""
+    rows = cut(tokenizer, SENTENCES, 64, 16)
+    expected = Tagger(model, subtokens_per_batch=100).tag(rows, N_WORDS)
+    tagger = Tagger(model, subtokens_per_batch=100)
+    sizes = []
+    group_batches = tagger._group_batches
+
+    def group_as_on_a_gpu(batches, lengths):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(model), "device", torch.device("meta"))
+            groups = list(group_batches(batches, lengths))
+        sizes.extend(len(group) for group in groups)
+        return groups
+
+    monkeypatch.setattr("stages.ner.tagger.SUBTOKENS_ON_DEVICE", limit)
+    monkeypatch.setattr(tagger, "_group_batches", group_as_on_a_gpu)
+    assert tagger.tag(rows, N_WORDS) == expected
+    assert len(sizes) > 5 if limit == 1 else max(sizes) > 1
+    assert (limit == 10**9) == (len(sizes) == 1)
+
+
+def test_a_processor_keeps_the_results_of_one_batch(model):
+    tagger = Tagger(model, subtokens_per_batch=100)
+    assert list(tagger._group_batches([[0], [1, 2]], [5, 3, 3])) == [[[0]], [[1, 2]]]
+
+
 def test_padding_is_measured(model, tokenizer):
     rows = cut(tokenizer, SENTENCES, 64, 16)
     assert Tagger(model, subtokens_per_batch=1).tag(rows, N_WORDS).padding_share == 0

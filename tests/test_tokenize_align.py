@@ -1,9 +1,11 @@
 """The stage that turns words into subtokens with targets, and what it counts."""
 
 import json
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 
@@ -12,7 +14,7 @@ from stages.ner.corpus import SPLITS, Sentence, read_split, write_split
 from stages.ner.corpus_formats import find_split_files, read_germeval
 from stages.ner.errors import PipelineError
 from stages.ner.labels import TagSet, tags_of_labels
-from stages.ner.tokenized import read_settings, read_windows
+from stages.ner.tokenized import read_settings, read_windows, write_windows
 from stages.ner.tokenizer import WordTokenizer
 from stages.tokenize_align import SplitCounts, TokenizeParams, check_lengths, tokenize_align, tokenize_split
 from tests.tiny_encoder import make_wordpiece
@@ -198,6 +200,31 @@ def test_sentences_are_numbered_across_batches(tmp_path, tokenizer, monkeypatch)
     rows, counts = tokenize(raw_file, tokenizer)
     assert [(row.sentence, row.window.word_ids[-2]) for row in rows] == [(n, n) for n in range(5)]
     assert counts["sentences"] == 5
+
+
+def test_memory_does_not_grow_with_the_corpus(tmp_path, tokenizer, monkeypatch):
+    """Read, tokenised and written group by group: Python's memory at its peak, and the rows of a group."""
+    for name in (
+        "tokenize_align.SENTENCES_PER_BATCH",
+        "ner.corpus.SENTENCES_PER_ROW_GROUP",
+        "ner.tokenized.WINDOWS_PER_ROW_GROUP",
+    ):
+        monkeypatch.setattr(f"stages.{name}", 50)
+
+    def peak(n_sentences):
+        sentences = (Sentence(str(n), "", ["und", "Uhu"] * 5, ["O"] * 10, None) for n in range(n_sentences))
+        raw_file, path = write_raw(tmp_path, sentences), tmp_path / f"{n_sentences}.parquet"
+        tracemalloc.start()
+        write_windows(path, tokenize_split(raw_file, tokenizer, PARAMS, SplitCounts()), {})
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        metadata = pq.read_metadata(path)
+        assert metadata.num_rows == n_sentences
+        assert {metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)} == {50}
+        return most
+
+    peak(50)  # what is made once and kept
+    assert peak(2_000) < 1.5 * peak(200)
 
 
 def test_a_target_of_a_special_token_counts_for_nothing():

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from stages.ner.errors import PipelineError
 
@@ -21,6 +22,7 @@ def tags_of_labels(labels: Iterable[str]) -> list[str]:
     return [OUTSIDE, *(f"{prefix}-{label}" for label in sorted(set(labels)) for prefix in "BI")]
 
 
+@lru_cache(maxsize=1_024)  # asked for every word of a corpus, of a few tags
 def label_of(tag: str) -> str | None:
     """Take the label out of a tag; a label may hold hyphens itself.
 

@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-from seqeval.metrics import accuracy_score
-from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
-
 from stages.ner.alignment import IGNORE_ID
 from stages.ner.labels import TagSet
 from stages.ner.tokenized import TokenizedWindow
@@ -26,6 +23,9 @@ def score_subtokens(
     Returns:
         `precision`, `recall`, `f1` and `accuracy` (the last counts `O` too and says little).
     """
+    from seqeval.metrics import accuracy_score  # scikit-learn: a second, and memory that tagging does without
+    from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
+
     gold, predicted = [], []
     for row, ids in zip(rows, predicted_ids, strict=True):
         scored = [(g, p) for g, p in zip(row.targets, ids, strict=True) if g != IGNORE_ID]

@@ -1,12 +1,10 @@
 """The tagger: an encoder with a head that gives each word one tag and one score."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
@@ -19,6 +17,8 @@ from stages.ner.decoding import TaggedWords, join_words
 from stages.ner.errors import PipelineError
 from stages.ner.labels import TagSet
 from stages.ner.tokenized import TokenizedWindow
+
+SUBTOKENS_ON_DEVICE = 2**18  # whose results, 3 MB, wait on a GPU before they are copied back at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,37 +128,55 @@ class Tagger:
         ]
         tag_ids: list[list[int]] = [[]] * len(rows)
         probabilities: list[list[float]] = [[]] * len(rows)
-        loss, n_targets = 0.0, 0
+        losses: list[float] = []
         was_training = self.model.training
         self.model.train(False)
         try:
-            for batch in batches:
-                best, scores, batch_loss, n_batch_targets = self._tag_batch([rows[index] for index in batch])
-                loss += batch_loss
-                n_targets += n_batch_targets
-                for row, index in enumerate(batch):
-                    tag_ids[index] = best[row, : lengths[index]].tolist()
-                    probabilities[index] = scores[row, : lengths[index]].tolist()
+            for group in self._group_batches(batches, lengths):
+                found = [self._tag_batch([rows[index] for index in batch]) for batch in group]
+                for batch, (best, scores, loss) in zip(group, found, strict=True):
+                    losses.append(loss.item())  # the first one of a group waits for the device, no other
+                    for index, ids, values in zip(batch, best.tolist(), scores.tolist(), strict=True):
+                        tag_ids[index] = ids[: lengths[index]]
+                        probabilities[index] = values[: lengths[index]]
         finally:
             self.model.train(was_training)
+        n_targets = sum(target != IGNORE_ID for row in rows for target in row.targets)
         return TaggedSplit(
             sentences=join_words(rows, tag_ids, probabilities, n_words, self.tag_set.tags),
             subtoken_tag_ids=tag_ids,
-            loss=loss / n_targets if n_targets else 0.0,
+            loss=sum(losses) / n_targets if n_targets else 0.0,
             padding_share=padding_share(lengths, batches),
         )
 
+    def _group_batches(
+        self, batches: Sequence[list[int]], lengths: Sequence[int]
+    ) -> Iterator[Sequence[list[int]]]:
+        """Give batches whose results may wait on the device together: one each on a processor."""
+        limit = 0 if self.model.device.type == "cpu" else SUBTOKENS_ON_DEVICE
+        group: list[list[int]] = []
+        n_subtokens = 0
+        for batch in batches:
+            group.append(batch)
+            n_subtokens += len(batch) * lengths[batch[0]]
+            if n_subtokens >= limit:
+                yield group
+                group, n_subtokens = [], 0
+        if group:
+            yield group
+
     @torch.inference_mode()
-    def _tag_batch(
-        self, rows: Sequence[TokenizedWindow]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32], float, int]:
-        """Give best tag and its probability for each subtoken, the summed loss and the number of targets."""
-        batch = {name: tensor.to(self.model.device) for name, tensor in self._collate(rows).items()}
+    def _tag_batch(self, rows: Sequence[TokenizedWindow]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Give, still on the device, each subtoken's best tag, its probability, and the summed loss."""
+        batch = self._collate(rows)
+        if self.model.device.type == "cuda":  # else the copy would wait for what is being computed
+            batch = {name: tensor.pin_memory() for name, tensor in batch.items()}
+        batch = {name: tensor.to(self.model.device, non_blocking=True) for name, tensor in batch.items()}
         targets = batch.pop("labels")  # (rows, subtokens)
         logits = self.model(**batch).logits.float()  # (rows, subtokens, tags)
         loss = cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_ID, reduction="sum")
         scores, best = logits.softmax(-1).max(-1)  # both (rows, subtokens)
-        return best.cpu().numpy(), scores.cpu().numpy(), float(loss), int((targets != IGNORE_ID).sum())
+        return best, scores, loss
 
 
 def _load_model(folder: Path, *, has_new_head: bool, **settings: object) -> PreTrainedModel:

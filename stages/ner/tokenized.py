@@ -83,12 +83,13 @@ def read_windows(path: Path) -> list[TokenizedWindow]:
 
 def _iterate_windows(path: Path) -> Iterator[TokenizedWindow]:
     try:
-        table = pq.read_table(path, columns=SCHEMA.names)
-    except (pa.ArrowInvalid, OSError) as error:
+        with pq.ParquetFile(path) as file:  # pq.read_table would import pandas: 60 MB
+            for batch in file.iter_batches(WINDOWS_PER_ROW_GROUP):
+                columns = (batch[name].to_pylist() for name in SCHEMA.names)
+                for sentence, first_word, input_ids, word_ids, targets in zip(*columns, strict=True):
+                    yield TokenizedWindow(sentence, Window(first_word, input_ids, word_ids), targets)
+    except (pa.ArrowInvalid, KeyError, OSError) as error:
         raise _unreadable(path, error) from error
-    columns = (table[name].to_pylist() for name in SCHEMA.names)
-    for sentence, first_word, input_ids, word_ids, targets in zip(*columns, strict=True):
-        yield TokenizedWindow(sentence, Window(first_word, input_ids, word_ids), targets)
 
 
 def _unreadable(path: Path, error: Exception) -> PipelineError:
