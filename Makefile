@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ADVISORIES := https://pypi.org/pypi/pip/json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint browser lock audit clean
+.PHONY: help run check compare experiments seeds search test test-slow lint browser lock audit clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,24 @@ help: ## Show the targets
 run: $(VENV)/.run ## Set up, run what changed of the pipeline, print the headline scores
 	dvc repro
 	@python -m tools.headline
+
+check: $(VENV)/.run ## Check that dvc.lock and metrics/ are what this code and params.yaml produce
+	@python -m tools.check
+
+# Each empty one is left to the tool: BASELINE is main, else origin/main; CANDIDATE the workspace.
+compare: $(VENV)/.run ## Compare with BASELINE=main; also CANDIDATE=, MAX_DROP=, FORMAT=, PULL=1, ACCEPT_INCOMPARABLE=1
+	@python -m tools.compare $(if $(BASELINE),--baseline "$(BASELINE)") $(if $(CANDIDATE),--candidate "$(CANDIDATE)") \
+		$(if $(MAX_DROP),--max-drop "$(MAX_DROP)") $(if $(FORMAT),--format "$(FORMAT)") $(if $(PULL),--pull) \
+		$(if $(filter 1,$(ACCEPT_INCOMPARABLE)),--accept-incomparable)
+
+experiments: $(VENV)/.run ## Show the experiments side by side: parameters that differ, F1 of both splits
+	@dvc exp show --only-changed --hide-workspace --no-pager --drop '^(metrics/(speed|data|tokenize|checkpoint)|.*(f1_|precision|recall|loss|subtoken|repaired|words|sentences|environment|epochs?|steps|Created)|stages/|data/|models/|metrics/.*csv|requirements)'
+
+seeds: $(VENV)/.run ## Run SEEDS=1,2,3 as experiments; mean and standard deviation of the scores
+	@python -m tools.seeds "$(SEEDS)"
+
+search: $(VENV)/.run ## Search the ranges of search.yaml for the best validation F1
+	@python -m tools.search
 
 test: $(VENV)/.dev lint ## Set up, run the linters and all tests but the slow ones
 	python -m pytest -m "not slow"

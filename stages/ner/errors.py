@@ -87,7 +87,7 @@ def run_command(command: Callable[[], None]) -> None:
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(InertFormatter("%(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[lines])
-    for chatty in ("httpx", "httpcore", "huggingface_hub", "datasets"):
+    for chatty in ("httpx2", "httpcore2", "huggingface_hub", "datasets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         command()
