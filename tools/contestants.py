@@ -116,24 +116,24 @@ class OurTraining:
         self.model = load_fresh(work)
 
     def run(self) -> Outcome:
-        """Train from the same weights as ever; what validation takes, here of one sentence, is left out."""
-        from stages.fine_tune import WordTrainer, training_arguments
+        """Train from the same weights as ever, checkpoints included; validation, of one sentence, left out."""
+        from stages.fine_tune import training_arguments
+        from stages.ner.word_trainer import WordTrainer
 
         params = training_params()
         self.model = load_fresh(self.work)
         meter = ForwardMeter(self.model)
         trainer = WordTrainer(
             self.model,
-            training_arguments(params, len(self.rows), str(self.work.folder / "scratch")),
+            training_arguments(params, len(self.rows), self.work.folder / "scratch"),
             train_rows=self.rows,
             validation_rows=self.rows[:1],
             sentences=self.sentences[:1],
+            checkpoint_steps=params.train.checkpoint_steps,
         )
-        started = time.perf_counter()
-        trainer.train()
-        seconds = time.perf_counter() - started - trainer.validation_seconds
+        trainer.fit(None)
         meter.masks.pop()  # that of the sentence
-        return meter.read(seconds)
+        return meter.read(trainer.seconds)
 
     def save(self) -> None:
         """Write the tagger of the last run to where evaluation and prediction load it."""
@@ -167,6 +167,7 @@ class PlainTraining:
                 self.work,
                 per_device_train_batch_size=BATCH_SIZE,
                 num_train_epochs=1,
+                save_strategy="epoch",  # as ours does
                 seed=params.seed,
                 learning_rate=params.train.lr,
                 weight_decay=params.train.weight_decay,
@@ -272,12 +273,14 @@ class OurPrediction:
     """`TextTagger` on sentences that are split into words."""
 
     def __init__(self, work: Work) -> None:
+        from stages.ner.tagger import Tagger
         from stages.ner.text_tagger import TextTagger
 
         budget = read_yaml(PARAMS_FILE)["evaluate"]["subtokens_per_batch"]
-        self.tagger = TextTagger.load(work.tagger_dir, subtokens_per_batch=budget)
+        tagger = Tagger.load(work.tagger_dir, subtokens_per_batch=budget)
+        self.tagger = TextTagger.around(tagger, work.tagger_dir)
         self.sentences = [sentence.words for sentence in read_split(work.raw_file("test"))]
-        self.meter = ForwardMeter(self.tagger.tagger.model)
+        self.meter = ForwardMeter(tagger.model)
 
     def run(self) -> Outcome:
         """Tokenise, tag and decode."""
@@ -318,13 +321,13 @@ def training_params() -> "StageParams":
 
 
 def plain_arguments(work: Work, **settings: Any) -> "TrainingArguments":  # noqa: ANN401
-    """Leave the Trainer's settings at their defaults, but let it write and print nothing."""
+    """Leave the Trainer's settings at their defaults, but let it print nothing."""
     import torch
     from transformers import TrainingArguments
 
+    settings.setdefault("save_strategy", "no")
     return TrainingArguments(
         output_dir=str(work.folder / "scratch"),
-        save_strategy="no",
         report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=torch.accelerator.is_available(),  # else a warning

@@ -44,9 +44,9 @@ def serve(
         signal.signal(number, end)  # uvicorn raises the signal again when it has shut down
     listener = bind(host, port)  # before the tagger is loaded: an occupied port is told at once
 
-    from stages.ner.text_tagger import TextTagger  # torch: seconds that --help does without
+    from stages.ner.onnx_tagger import load_text_tagger  # seconds that --help does without
 
-    tagger = TextTagger.load(model, subtokens_per_batch=subtokens_per_batch)
+    tagger = load_text_tagger(model, subtokens_per_batch=subtokens_per_batch)
     limits = Limits(characters=max_characters, texts=max_texts, waiting=max_waiting)
     service = make_service(
         TaggingQueue(tagger, limits), model=str(model), labels=tagger.tagger.tag_set.labels
