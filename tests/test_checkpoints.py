@@ -1,6 +1,7 @@
 """A run's checkpoints and result belong to its inputs, and to one process at a time."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,19 @@ def test_queued_runs_share_the_folder(project, monkeypatch):
     here = run_of(PARAMS).folder.resolve()
     monkeypatch.setenv("DVC_ROOT", str(project))
     assert run_of(PARAMS).folder == here
+
+
+def test_an_orphan_whose_folder_the_queue_removed_says_where_its_checkpoints_are(project, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    temporary = project / ".dvc/tmp/exps/tmp1"
+    shutil.copytree(project / "data", temporary / "data")
+    for name in ("code.py", "dvc.yaml"):
+        shutil.copy2(project / name, temporary / name)
+    monkeypatch.chdir(temporary)
+    run = run_of(PARAMS)
+    shutil.rmtree(temporary)
+    with pytest.raises(PipelineError, match=rf"was removed.*/{run.inputs.key}\. Remedy: queue"):
+        finish(run)
 
 
 def add_checkpoint(run, step, *, is_sealed=True):

@@ -105,7 +105,18 @@ class Run:
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """Give a folder to write the result to; it counts when the block ends without an error."""
+        """Give a folder to write the result to; it counts when the block ends without an error.
+
+        Raises:
+            PipelineError: If the folder that the stage works in was removed: the queue does so as soon as an
+                experiment's dvc is killed, and the trainer outlives it.
+        """
+        if not Path("dvc.yaml").is_file():
+            raise PipelineError(
+                f"{self.stage}: the folder it works in was removed: the dvc that started it has ended; "
+                f"the checkpoints are kept in {CHECKPOINTS / self.inputs.key}.",
+                remedy="queue the experiment again, which goes on from them.",
+            )
         unfinished = self.folder / "unfinished"
         for folder in (unfinished, self.result):  # what a kill may have left
             shutil.rmtree(folder, ignore_errors=True)
