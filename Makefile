@@ -3,7 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-ADVISORIES := https://pypi.org/pypi/pip/json
+# A release with known vulnerabilities: whoever does not name them is no database of such.
+ADVISORIES := https://pypi.org/pypi/jinja2/2.4.1/json
 
 .DEFAULT_GOAL := help
 .PHONY: help run check compare experiments seeds search test test-slow lint browser lock audit clean
@@ -56,8 +57,9 @@ lock: $(VENV)/.dev ## Write the locks anew after a change of requirements*.txt; 
 	uv pip compile --quiet requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
 
 audit: $(VENV)/.dev ## Ask the database of known vulnerabilities about every locked version
-	@python -c 'import urllib.request as u; u.urlopen("$(ADVISORIES)", timeout=10)' 2>/dev/null || { \
-		echo "notice: $(ADVISORIES) cannot be reached from here: nothing was audited"; exit 0; }; \
+	@python -c 'import json, urllib.request as u; json.load(u.urlopen("$(ADVISORIES)", timeout=10))["vulnerabilities"][0]' \
+		2>/dev/null || { \
+		echo "notice: the database of vulnerabilities cannot be reached from here: nothing was audited"; exit 0; }; \
 	{ grep -o '^[^ ;]*==[^ ;]*' requirements-dev.lock; grep -o '^torch==[^ ]*' requirements.txt; } | \
 		uv tool run pip-audit==2.10.1 --disable-pip --no-deps -r /dev/stdin
 

@@ -140,7 +140,9 @@ def check_training_params(tagger_dir: Path, params_file: Path) -> None:
         pairs = used.items() if isinstance(used, dict) else [(None, used)]
         for key, value in pairs:
             name = f"{section}.{key}" if key else section
-            now = (wanted.get(section) or {}).get(key) if key else wanted.get(section)
+            now = wanted.get(section)
+            if key and isinstance(now, dict):
+                now = now.get(key)
             if value != now:
                 raise PipelineError(
                     f"{params_file}: {name} is {now}, but {tagger_dir} was trained with {value}.",

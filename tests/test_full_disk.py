@@ -211,6 +211,20 @@ def test_a_stage_on_a_really_full_disk_ends_in_one_line_and_runs_once_there_is_r
     assert list(out.iterdir())
 
 
+def test_a_tagger_that_finds_no_room_ends_in_one_line(tmp_path, capsys, disk):
+    """The library safetensors has an exception of its own, with the system's words in it."""
+    from transformers import AutoModel
+
+    encoder = AutoModel.from_pretrained(build_tiny_encoder(tmp_path / "encoder", WORDS))
+
+    def save():
+        with whole_folder(disk / "ner") as folder:
+            encoder.save_pretrained(folder)
+
+    assert "No space left on device. Remedy: make room" in one_line(save, capsys)
+    assert not list(disk.iterdir())
+
+
 def test_a_limit_on_the_size_of_files_ends_in_one_line(tmp_path, monkeypatch, capsys):
     """What anyone can try without a disk of their own."""
     monkeypatch.chdir(tmp_path)
