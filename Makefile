@@ -17,7 +17,7 @@ run: $(VENV)/.run ## Set up, run what changed of the pipeline, print the headlin
 test: $(VENV)/.dev lint ## Set up, run the linters and all tests but the slow ones
 	python -m pytest -m "not slow"
 
-test-slow: $(VENV)/.dev ## Run the slow tests
+test-slow: $(VENV)/.dev $(VENV)/.ray ## Run the slow tests
 	python -m pytest -m slow
 
 lint: $(VENV)/.dev ## Check format, style and types
@@ -45,6 +45,10 @@ $(VENV)/.run: requirements.txt $(VENV)/bin/python
 	python -m pip install --quiet -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt $(VENV)/bin/python
+$(VENV)/.ray: requirements-ray.txt $(VENV)/.dev
+	python -m pip install --quiet -r requirements-ray.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements-onnx.txt requirements.txt $(VENV)/bin/python
 	python -m pip install --quiet -r requirements-dev.txt
 	@touch $@ $(VENV)/.run
