@@ -33,21 +33,18 @@ def run():
 @pytest.mark.parametrize("suffix", [".parquet", ".txt"])
 def test_two_workers_give_the_rows_of_one_process(suffix, run, finished_clone, tmp_path):
     """More rows than one block holds, from a folder of two files."""
-    texts = tmp_path / "in"
-    texts.mkdir()
     table = pq.read_table(finished_clone.root / "data/raw/test.parquet")
-    rows = [" ".join(words) for words in table["tokens"].to_pylist()] * 30
-    if suffix == ".parquet":
-        for number in range(2):
-            pq.write_table(table, texts / f"{number}.parquet")
-    else:
-        for number in range(2):
-            (texts / f"{number}.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    command = ("--model", finished_clone.root / "models/ner", "--file", texts)
-    assert run(*command, "--output", tmp_path / "out.parquet") == (
-        0,
-        f"{len(rows) * 2 // (30 if suffix == '.parquet' else 1)} rows in {tmp_path / 'out.parquet'}\n",
-    )
+    lines = [" ".join(words) for words in table["tokens"].to_pylist()] * 30
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        path = tmp_path / "in" / f"{number}{suffix}"
+        if suffix == ".parquet":
+            pq.write_table(table, path)
+        else:
+            path.write_text("\n".join(lines[number:]) + "\n", encoding="utf-8")
+    command = ("--model", finished_clone.root / "models/ner", "--file", tmp_path / "in")
+    status, message = run(*command, "--output", tmp_path / "out.parquet")
+    assert status == 0, message
     status, message = run(*command, "--engine", "ray", "--workers", "2", "--output", tmp_path / "out")
     assert status == 0, message
     local = pq.read_table(tmp_path / "out.parquet").to_pylist()

@@ -1,5 +1,7 @@
 """The tagger on running text."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,7 +68,7 @@ def test_a_name_is_what_its_offsets_cut_out_of_the_text(texts):
     for text, names in zip(texts, CapitalTagger().tag_texts(texts), strict=True):
         assert [name.text for name in names] == [text[name.start : name.end] for name in names]
         assert all(name.text[0].isupper() for name in names)
-        assert all(left.end <= right.start for left, right in zip(names, names[1:], strict=False))
+        assert all(left.end <= right.start for left, right in pairwise(names))
 
 
 def test_a_text_of_100000_characters_is_tagged_whole(finished_clone):
