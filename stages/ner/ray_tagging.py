@@ -1,10 +1,12 @@
 """Tagging on several processes or machines, by Ray Data.
 
-Ray schedules; its tasks call what one process calls, so that the rows are the same. The files that are read, the model and the output
-must lie where every machine sees them.
+Ray schedules; its tasks call what one process calls, so that the rows are the same. The files that are
+read, the model and the output must lie where every machine sees them.
 """
 
 import logging
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from stages.ner.onnx_tagger import load_text_tagger
 from stages.ner.output_formats import make_table
 
 ROWS_PER_BLOCK = 1_000  # tagged together, sorted by length
+ROWS_PER_FILE = 100_000
 CPUS_BESIDE_TAGGERS = 2  # for reading and writing: with none left, the taggers would wait for ever
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -91,6 +94,8 @@ def tag_with_ray(
         PipelineError: If Ray is absent or the cluster too small, the folder is not empty, or a row cannot
             be read.
     """
+    # Ray's own processes report on the terminal what is no fault; what fails comes back as an exception.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         from ray.data import ActorPoolStrategy, DataContext
@@ -106,7 +111,7 @@ def tag_with_ray(
         num_cpus=n_cpus,
         include_dashboard=None if address else False,
         runtime_env=environment,
-        logging_level=logging.WARNING,
+        logging_level=logging.ERROR,
         log_to_driver=False,
     )
     try:
@@ -118,17 +123,19 @@ def tag_with_ray(
             )
         context = DataContext.get_current()
         context.execution_options.preserve_order = True
-        context.enable_progress_bars = False
-        rows = ray.data.from_items(
-            [str(path.resolve()) for path in files], override_num_blocks=len(files)
-        ).map_batches(_read_items, fn_kwargs={"form": form}, batch_size=1, batch_format="pyarrow")
+        context.enable_progress_bars = sys.stderr.isatty()
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        items = ray.data.from_items([str(path.resolve()) for path in files], override_num_blocks=len(files))
+        rows = items.map_batches(
+            _read_items, fn_kwargs={"form": form}, batch_size=1, batch_format="pyarrow"
+        ).repartition(target_num_rows_per_block=ROWS_PER_BLOCK)  # else a file would go to one tagger
         rows.map_batches(
             RayTagger,
             fn_constructor_args=(str(tagger_dir.resolve()), min_score, subtokens_per_batch),
             batch_size=ROWS_PER_BLOCK,
             batch_format="pyarrow",
             compute=ActorPoolStrategy(size=workers),
-        ).write_parquet(str(output.resolve()))
+        ).write_parquet(str(output.resolve()), min_rows_per_file=ROWS_PER_FILE)
     except ray.exceptions.RayError as error:
         cause = getattr(error, "cause", None)
         while cause is not None and not isinstance(cause, PipelineError):
