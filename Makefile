@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run check compare experiments seeds search test test-slow lint browser clean
+.PHONY: help run baseline check compare experiments seeds search test test-slow lint browser clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,19 @@ help: ## Show the targets
 run: $(VENV)/.run ## Set up, run what changed of the pipeline, print the headline scores
 	dvc repro
 	@python -m tools.headline
+
+# Where dvc.lock comes out as committed, the tag is the commit itself. A revision without a pipeline, or one
+# that fails, is tagged as it is: compare then says what it lacks.
+BASELINE_TREE := .dvc/tmp/baseline
+baseline: $(VENV)/.run ## Reproduce the revision BASELINE= on this machine beside the workspace; Git tag baseline
+	@git worktree remove --force $(BASELINE_TREE) 2>/dev/null || rm -rf $(BASELINE_TREE); git worktree prune
+	git worktree add --quiet --detach $(BASELINE_TREE) "$(or $(BASELINE),origin/main)"
+	cd $(BASELINE_TREE) && { test ! -f dvc.yaml || { dvc config --local cache.dir "$(CURDIR)/.dvc/cache" && dvc repro; } || \
+		echo "warning: the pipeline of $(BASELINE) fails: it is compared as committed" >&2; }
+	@cd $(BASELINE_TREE) && git add --update && { git diff --cached --quiet || git -c user.name=baseline \
+		-c user.email=baseline@localhost commit --quiet --no-verify --message "Reproduce on this machine"; }
+	git tag --force baseline "$$(git -C $(BASELINE_TREE) rev-parse HEAD)"
+	@git worktree remove --force $(BASELINE_TREE)
 
 check: $(VENV)/.run ## Check that dvc.lock and metrics/ are what this code and params.yaml produce
 	@python -m tools.check
