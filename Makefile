@@ -36,8 +36,11 @@ compare: $(VENV)/.run ## Compare with BASELINE=main; also CANDIDATE=, MAX_DROP=,
 		$(if $(MAX_DROP),--max-drop "$(MAX_DROP)") $(if $(FORMAT),--format "$(FORMAT)") $(if $(PULL),--pull) \
 		$(if $(filter 1,$(ACCEPT_INCOMPARABLE)),--accept-incomparable)
 
+# What is left out: speed, all scores but F1, and hashes of files.
+HIDDEN := ^(Executor|Created|epochs|steps|best_epoch|train_loss|(validation|test)\.(?!f1$$).*|.*_per_second
+HIDDEN := $(HIDDEN)|.*seconds|.*(peak_memory_mb|padding_share)|(data/|models/|metrics/|stages/|requirements).*)$$
 experiments: $(VENV)/.run ## Show the experiments side by side: parameters that differ, F1 of both splits
-	@dvc exp show --only-changed --hide-workspace --no-pager --drop '^(metrics/(speed|data|tokenize|checkpoint)|.*(f1_|precision|recall|loss|subtoken|repaired|words|sentences|environment|epochs?|steps|Created)|stages/|data/|models/|metrics/.*csv|requirements)'
+	@dvc exp show --only-changed --hide-workspace --no-pager --drop '$(HIDDEN)'
 
 seeds: $(VENV)/.run ## Run SEEDS=1,2,3 as experiments; mean and standard deviation of the scores
 	@python -m tools.seeds "$(SEEDS)"
