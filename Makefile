@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ADVISORIES := https://pypi.org/pypi/jinja2/2.4.1/json
 
 .DEFAULT_GOAL := help
-.PHONY: help run check compare experiments seeds search test test-slow lint browser lock audit clean
+.PHONY: help run baseline check compare experiments seeds search test test-slow lint browser lock audit clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,19 @@ help: ## Show the targets
 run: $(VENV)/.run ## Set up, run what changed of the pipeline, print the headline scores
 	dvc repro
 	@python -m tools.headline
+
+# Where dvc.lock comes out as committed, the tag is the commit itself. A revision without a pipeline, or one
+# that fails, is tagged as it is: compare then says what it lacks.
+BASELINE_TREE := .dvc/tmp/baseline
+baseline: $(VENV)/.run ## Reproduce the revision BASELINE= on this machine beside the workspace; Git tag baseline
+	@git worktree remove --force $(BASELINE_TREE) 2>/dev/null || rm -rf $(BASELINE_TREE); git worktree prune
+	git worktree add --quiet --detach $(BASELINE_TREE) "$(or $(BASELINE),origin/main)"
+	cd $(BASELINE_TREE) && { test ! -f dvc.yaml || { dvc config --local cache.dir "$(CURDIR)/.dvc/cache" && dvc repro; } || \
+		echo "warning: the pipeline of $(BASELINE) fails: it is compared as committed" >&2; }
+	@cd $(BASELINE_TREE) && git add --update && { git diff --cached --quiet || git -c user.name=baseline \
+		-c user.email=baseline@localhost commit --quiet --no-verify --message "Reproduce on this machine"; }
+	git tag --force baseline "$$(git -C $(BASELINE_TREE) rev-parse HEAD)"
+	@git worktree remove --force $(BASELINE_TREE)
 
 check: $(VENV)/.run ## Check that dvc.lock and metrics/ are what this code and params.yaml produce
 	@python -m tools.check
@@ -25,8 +38,11 @@ compare: $(VENV)/.run ## Compare with BASELINE=main; also CANDIDATE=, MAX_DROP=,
 		$(if $(MAX_DROP),--max-drop "$(MAX_DROP)") $(if $(FORMAT),--format "$(FORMAT)") $(if $(PULL),--pull) \
 		$(if $(filter 1,$(ACCEPT_INCOMPARABLE)),--accept-incomparable)
 
+# What is left out: speed, all scores but F1, and hashes of files.
+HIDDEN := ^(Executor|Created|epochs|steps|best_epoch|train_loss|(validation|test)\.(?!f1$$).*|.*_per_second
+HIDDEN := $(HIDDEN)|.*seconds|.*(peak_memory_mb|padding_share)|(data/|models/|metrics/|stages/|requirements).*)$$
 experiments: $(VENV)/.run ## Show the experiments side by side: parameters that differ, F1 of both splits
-	@dvc exp show --only-changed --hide-workspace --no-pager --drop '^(metrics/(speed|data|tokenize|checkpoint)|.*(f1_|precision|recall|loss|subtoken|repaired|words|sentences|environment|epochs?|steps|Created)|stages/|data/|models/|metrics/.*csv|requirements)'
+	@dvc exp show --only-changed --hide-workspace --no-pager --drop '$(HIDDEN)'
 
 seeds: $(VENV)/.run ## Run SEEDS=1,2,3 as experiments; mean and standard deviation of the scores
 	@python -m tools.seeds "$(SEEDS)"
