@@ -139,7 +139,7 @@ def tag_with_ray(
         context = DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = sys.stderr.isatty()
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors come back as exceptions
         items = ray.data.from_items([str(path.resolve()) for path in files], override_num_blocks=len(files))
         rows = items.map_batches(
             _read_items, fn_kwargs={"form": form}, batch_size=1, batch_format="pyarrow"
@@ -158,7 +158,8 @@ def tag_with_ray(
         if cause is None:
             raise
         problem, remedy = cause.args
-        raise PipelineError(problem, remedy=remedy) from error
+        # Behind our line Ray appends advice on its own retries.
+        raise PipelineError(problem.splitlines()[0], remedy=remedy) from error
     finally:
         ray.shutdown()
 
