@@ -1,9 +1,11 @@
-"""A text tagger for tests that are not about the encoder: every capitalised word is a name of its own."""
+"""A text tagger for tests that are not about the encoder: a run of capitalised words is a name."""
 
+from itertools import groupby
 from types import SimpleNamespace
 
 from stages.ner.decoding import TaggedWords
 from stages.ner.labels import TagSet
+from stages.ner.spans import Span, encode_tags
 from stages.ner.text_tagger import TextTagger
 
 
@@ -23,9 +25,16 @@ class CapitalTagger(TextTagger):
         self.words_per_call.append(sum(map(len, sentences)))
         return [
             TaggedWords(
-                ["B-PER" if word[:1].isupper() else "O" for word in words],
-                [0.9 if len(word) > 1 else 0.3 for word in words],
-                0,
+                encode_tags(list_runs(words), len(words)), [0.9 if len(w) > 1 else 0.3 for w in words], 0
             )
             for words in sentences
         ]
+
+
+def list_runs(words):
+    """Give the runs of capitalised words."""
+    spans = []
+    for is_name, run in groupby(range(len(words)), lambda i: words[i][:1].isupper()):
+        places = list(run)
+        spans += [Span(places[0], places[-1] + 1, "PER")] if is_name else []
+    return spans

@@ -72,4 +72,5 @@ def test_a_bad_line_ends_it_with_one_line(run, finished_clone, tmp_path):
     )
     assert status == 1
     assert message.splitlines()[-1].startswith(f"error: {tmp_path}/in.jsonl:2: not JSON")
+    assert "Failed to apply" not in message
     assert "Traceback" not in message

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stages.ner.input_rows import Row
@@ -62,6 +62,7 @@ PIECES = st.sampled_from(
 )
 
 
+@example(["Bad\n  Ems"])
 @given(st.lists(st.text() | st.lists(PIECES).map("".join), max_size=4))
 def test_a_name_is_what_its_offsets_cut_out_of_the_text(texts):
     """For whatever text: hashtags, emoji, soft hyphens, control characters."""

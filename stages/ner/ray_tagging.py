@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,19 @@ CPUS_BESIDE_TAGGERS = 2  # for reading and writing: with none left, the taggers 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
+class TaskError(Exception):
+    """Problem and remedy of a `PipelineError`, which Ray cannot send from one process to another."""
+
+
+@contextmanager
+def sendable_errors() -> Iterator[None]:
+    """Turn a `PipelineError` into one that Ray can send."""
+    try:
+        yield
+    except PipelineError as error:
+        raise TaskError(*str(error).split(" Remedy: ", 1)) from None
+
+
 class RayTagger:
     """A process that holds a tagger.
 
@@ -34,7 +48,8 @@ class RayTagger:
     """
 
     def __init__(self, tagger_dir: str, min_score: float, subtokens_per_batch: int) -> None:
-        self.tagger = load_text_tagger(Path(tagger_dir), subtokens_per_batch=subtokens_per_batch)
+        with sendable_errors():
+            self.tagger = load_text_tagger(Path(tagger_dir), subtokens_per_batch=subtokens_per_batch)
         self.min_score = min_score
 
     def __call__(self, block: pa.Table) -> pa.Table:
@@ -124,7 +139,7 @@ def tag_with_ray(
         context = DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = sys.stderr.isatty()
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors come back as exceptions
         items = ray.data.from_items([str(path.resolve()) for path in files], override_num_blocks=len(files))
         rows = items.map_batches(
             _read_items, fn_kwargs={"form": form}, batch_size=1, batch_format="pyarrow"
@@ -137,19 +152,22 @@ def tag_with_ray(
             compute=ActorPoolStrategy(size=workers),
         ).write_parquet(str(output.resolve()), min_rows_per_file=ROWS_PER_FILE)
     except ray.exceptions.RayError as error:
-        cause = getattr(error, "cause", None)
-        while cause is not None and not isinstance(cause, PipelineError):
+        cause: Any = error
+        while cause is not None and type(cause) is not TaskError:  # Ray derives a class of its own from it
             cause = getattr(cause, "cause", None) or cause.__cause__
         if cause is None:
             raise
-        raise cause from error
+        problem, remedy = cause.args
+        # Behind our line Ray appends advice on its own retries.
+        raise PipelineError(problem.splitlines()[0], remedy=remedy) from error
     finally:
         ray.shutdown()
 
 
 def _read_items(items: pa.Table, form: InputFormat | None) -> Iterator[pa.Table]:
     for path in items["item"].to_pylist():
-        yield from read_blocks(Path(path), form)
+        with sendable_errors():
+            yield from read_blocks(Path(path), form)
 
 
 def _make_block(rows: Sequence[Row]) -> pa.Table:
