@@ -93,8 +93,8 @@ def run_steps(checkout: Clone, *, label: bool = False) -> tuple[list[str], str]:
     failed, output = [], ""
     for step in JOBS["results"]["steps"]:
         if "run" in step:
-            script = f'({step["run"]}\n) 2>&1; echo "status $?"'
-            output += checkout.run("bash", "-e", "-c", script, **env)
+            script = f'(set -e; {step["run"]}\n) 2>&1; echo "status $?"'
+            output += checkout.run("bash", "-c", script, **env)
             if output.rstrip().splitlines()[-1] != "status 0":
                 failed.append(step["name"])
                 break
