@@ -29,8 +29,9 @@ baseline: $(VENV)/.run ## Reproduce the revision BASELINE= on this machine besid
 	git tag --force baseline "$$(git -C $(BASELINE_TREE) rev-parse HEAD)"
 	@git worktree remove --force $(BASELINE_TREE)
 
-check: $(VENV)/.run ## Check that dvc.lock and metrics/ are what this code and params.yaml produce
+check: $(VENV)/.run ## Check that dvc.lock and metrics/ are what this code and params.yaml produce, and the cache whole
 	@python -m tools.check
+	@python -m tools.check_cache
 
 # Each empty one is left to the tool: BASELINE is main, else origin/main; CANDIDATE the workspace.
 compare: $(VENV)/.run ## Compare with BASELINE=main; also CANDIDATE=, MAX_DROP=, FORMAT=, PULL=1, ACCEPT_INCOMPARABLE=1

@@ -134,8 +134,7 @@ TOKENIZE = PIPELINE["tokenize_align"]["cmd"].removeprefix("python -m ")
     [
         pytest.param(REPORT, "metrics/scores.json: No such file or directory", id="report"),
         pytest.param(TOKENIZE, "models/pretrained: no such folder", id="tokenize_align"),
-        pytest.param("tools.export --to hub-folder", "models/ner/config.json: no such file", id="export"),
-        pytest.param("tools.check_cache", "no such folder", id="check_cache"),
+        pytest.param("tools.export --to hub-folder", "MODEL_CARD.md: no such file", id="export"),
     ],
 )
 def test_a_clone_without_cache_and_remote_gets_one_line_from_each_of_ours(clone, tmp_path, command, expected):

@@ -85,10 +85,8 @@ def check_cache(
     with Repo() as repo:
         store = remote / "files/md5" if remote else Path(repo.cache.local.path)
         present = [one for one in list_objects(repo, store) if one.object_in(store).is_file()]
-    if not store.is_dir():
-        raise PipelineError(
-            f"{store}: no such folder.", remedy="run dvc pull or dvc repro, or correct --remote."
-        )
+    if remote and not store.is_dir():  # a fresh checkout has no cache yet: nothing in it is damaged
+        raise PipelineError(f"{store}: no such folder.", remedy="correct --remote.")
     damaged = [one for one in present if not one.is_whole(one.object_in(store))]
     for one in damaged:
         typer.echo(f"damaged: {one.object_in(store)} ({one.path.relative_to(Path.cwd())})", err=True)

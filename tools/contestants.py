@@ -116,7 +116,7 @@ class OurTraining:
         self.model = load_fresh(work)
 
     def run(self) -> Outcome:
-        """Train from the same weights as ever; checkpoints count, validation, here of a sentence, does not."""
+        """Train from the same weights as ever; checkpoints count, validation (of a sentence) does not."""
         from stages.fine_tune import training_arguments
         from stages.ner.word_trainer import WordTrainer
 

@@ -152,6 +152,7 @@ class WordTrainer(Trainer):
         self.validation = sentences, validation_rows
         self.best_f1, self.best_epoch = -1.0, 0
         self.best_weights: dict[str, torch.Tensor] = {}
+        self._best_file: Path | None = None  # of the newest checkpoint that holds them
         self.epoch_losses: list[float] = []
         self.seconds = 0.0  # of training, earlier sessions of this run included, validation not
         self._started = 0.0
@@ -213,6 +214,7 @@ class WordTrainer(Trainer):
             if self.is_world_process_zero():
                 weights = self.model.state_dict()
                 self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+            self._best_file = None
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         self._started = time.perf_counter()
         return metrics
@@ -251,7 +253,7 @@ class WordTrainer(Trainer):
                     "best_epoch": self.best_epoch,
                 }
                 write_json(folder / PROGRESS, progress)
-                save_file(self.best_weights, folder / BEST)
+                self._save_best(folder / BEST)
                 seal_checkpoint(folder)
         except (OSError, RuntimeError, SafetensorError) as error:  # torch: RuntimeError where a disk is full
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -261,12 +263,23 @@ class WordTrainer(Trainer):
                 remedy="make room on the disk and run again: training goes on from the checkpoint before.",
             ) from error
 
+    def _save_best(self, path: Path) -> None:
+        """Link to the checkpoint before, whose best weights are the same for at least an epoch."""
+        try:
+            if self._best_file is None:
+                raise FileNotFoundError
+            path.hardlink_to(self._best_file)
+        except OSError:  # not every file system has links
+            save_file(self.best_weights, path)
+        self._best_file = path
+
     def _load_progress(self, folder: Path) -> None:
         progress = read_json(folder / PROGRESS)
         self._loss.copy_(torch.tensor(progress["loss"]))
         self.epoch_losses, self.seconds = progress["epoch_losses"], progress["seconds"]
         self.best_f1, self.best_epoch = progress["best_f1"], progress["best_epoch"]
         self.best_weights = load_file(folder / BEST)
+        self._best_file = folder / BEST
 
     def _gather_loss(self) -> torch.Tensor:
         """Average sum and number of the losses over all processes. Shape: (2,)."""
