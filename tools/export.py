@@ -1,10 +1,7 @@
 """Put the tagger into another form: `python -m tools.export --to hub-folder`, or `--to onnx`."""
 
-import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +12,7 @@ from rich.table import Table
 
 from stages.ner.corpus import Sentence, read_split
 from stages.ner.errors import PipelineError, run_command
+from stages.ner.files import whole_folder
 from stages.ner.onnx_export import write_onnx_folder
 from stages.ner.onnx_tagger import MODEL, load_text_tagger
 from stages.ner.scores import score_spans
@@ -66,7 +64,8 @@ def export(
         console.print(f"{to.value}: {output} (hf upload <your name>/<model> {output})", soft_wrap=True)
         return
     sentences = read_split(check) if check else []
-    with whole_folder(output, proof=MODEL, source=model) as staging:
+    check_place(output, proof=MODEL, source=model)
+    with whole_folder(output) as staging:
         write_onnx_folder(model, staging, int8=int8)
     console.print(f"{to.value}: {output} (python -m tools.predict --model {output})", soft_wrap=True)
     if check:
@@ -80,7 +79,8 @@ def write_hub_folder(tagger_dir: Path, card: Path, output: Path) -> None:
         PipelineError: If tagger or card is missing, or `output` holds something else than an export.
     """
     require_file(card)
-    with whole_folder(output, proof="README.md", source=tagger_dir) as staging:
+    check_place(output, proof="README.md", source=tagger_dir)
+    with whole_folder(output) as staging:
         shutil.copytree(tagger_dir, staging, dirs_exist_ok=True)
         shutil.copyfile(card, staging / "README.md")
 
@@ -97,21 +97,16 @@ def require_file(path: Path) -> None:
         )
 
 
-@contextmanager
-def whole_folder(output: Path, *, proof: str, source: Path) -> Iterator[Path]:
-    """Give an empty folder that becomes `output` on success alone.
+def check_place(output: Path, *, proof: str, source: Path) -> None:
+    """Refuse to put an export in the place of anything but an earlier one.
 
     Args:
-        output: The folder to make; an earlier export that is there is replaced.
+        output: The folder to make; an earlier export that is there may be replaced.
         proof: A file that such an export holds and the tagger itself does not.
         source: The tagger that is exported.
 
-    Yields:
-        The folder to fill.
-
     Raises:
-        PipelineError: If the tagger is missing, `output` holds something else than an export of this
-            kind or cannot be written.
+        PipelineError: If the tagger is missing, or `output` holds something else than an export of this kind.
     """
     require_file(source / "config.json")
     is_export = all((output / name).is_file() for name in ("run_config.json", proof))
@@ -121,19 +116,6 @@ def whole_folder(output: Path, *, proof: str, source: Path) -> Iterator[Path]:
             f"{output} is there already and is no earlier export.",
             remedy="name another folder with --output.",
         )
-    staging = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        staging.mkdir(parents=True)
-        yield staging
-        if output.exists():
-            shutil.rmtree(output)
-        staging.rename(output)
-    except OSError as error:
-        raise PipelineError(
-            f"{output}: {error.strerror or error}.", remedy="name another folder with --output."
-        ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def compare_taggers(original: Path, exported: Path, sentences: list[Sentence]) -> Table:
