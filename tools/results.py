@@ -90,8 +90,8 @@ def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
                 repo.fetch(targets=["data/predictions"], revs=[rev] if rev else None)
         files = DVCFileSystem(rev=rev)
         params = YAML(typ="safe").load(files.read_text("params.yaml"))
-        words_sha256 = json.loads(files.read_text("metrics/data.json"))[split]["sha256"]
-        headline = flatten(json.loads(files.read_text(HEADLINE_FILE))[split])
+        words_sha256 = json.loads(files.read_text("metrics/data.json"))[split.value]["sha256"]
+        headline = flatten(json.loads(files.read_text(HEADLINE_FILE))[split.value])
         speed = flatten(
             {Path(path).stem: json.loads(files.read_text(path)) for path in SPEED_FILES if files.exists(path)}
         )
@@ -125,7 +125,7 @@ def read_headline(revision: str) -> dict[str, dict[str, float]]:
     with reading(revision):
         files = DVCFileSystem(rev=None if revision == WORKSPACE else revision)
         headline: dict[str, dict[str, float]] = json.loads(files.read_text(HEADLINE_FILE))
-        return {split: headline[split] for split in Split}
+        return {split: headline[split.value] for split in Split}
 
 
 @contextmanager
