@@ -94,6 +94,7 @@ def test_the_projects_own_search_file_is_right():
     assert "train.lr" in space
 
 
+@pytest.mark.slow
 def test_an_experiment_beside_the_workspace_leaves_it_alone(clone):
     """`--temp` works from a folder of its own; apply takes its results over, a branch keeps them."""
     before = clone.outputs()
