@@ -8,6 +8,7 @@ Reads the tokenised training and validation splits (`data/tokenized`), the words
 import argparse
 import logging
 import math
+import os
 import platform
 import shutil
 import sys
@@ -115,7 +116,11 @@ def fine_tune(
                     len(unfinished),
                     unfinished[0].parent,
                 )
-    processes.destroy_process_group()
+    if processes.num_processes > 1:
+        # Not by returning: torch's reducer, when it is freed, waits for gloo's thread and holds the lock of
+        # the interpreter that this thread waits for. Everything is written, so that nothing is lost.
+        logging.shutdown()
+        os._exit(0)
 
 
 def train_tagger(

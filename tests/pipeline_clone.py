@@ -78,11 +78,13 @@ class Clone:
         return {out["path"]: out["md5"] for out in outs if "speed" not in out["path"]}
 
     def environment(self) -> dict[str, str]:
-        """Leave out what a developer's machine brings along; a question to the Hub would fail at once."""
+        """Leave out what a developer's machine and `make test` bring along; the Hub would fail at once."""
         home = self.root.parent / "home"
         home.mkdir(exist_ok=True)
         kept = {
-            key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "GIT_", "HF_"))
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("DVC_", "GIT_", "HF_", "MAKE", "MFLAGS"))
         }
         return {
             **kept,
