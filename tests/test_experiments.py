@@ -158,9 +158,8 @@ def test_a_grid_in_the_queue_runs_and_shows_side_by_side(clone):
     assert all(len(line) <= 100 for line in shown.splitlines())
     clone.run("dvc", "exp", "run", "--queue", "--name", "later", "-S", f"{CHEAP}=40")
     run_quietly(clone, "dvc", "queue", "start")
-    run_quietly(clone, "dvc", "queue", "logs", "--follow", "later")
-    run_quietly(clone, "dvc", "exp", "run", "--run-all")  # waits until it is collected
-    assert "later" in names(clone)
+    # Nothing of DVC's waits for its worker from the start on: each of these questions takes a second.
+    assert any("later" in names(clone) for _ in range(300))
 
 
 @pytest.mark.slow
