@@ -23,6 +23,7 @@ LONG_SPLIT = [1 + (7 * index) % 50 for index in range(1_000)]
         pytest.param([2, 3, 3], 9, [[1, 2, 0]], id="padding-counts"),
         pytest.param([2, 3, 3], 8, [[1, 2], [0]], id="padding-exceeds"),
         pytest.param([20, 3], 10, [[0], [1]], id="longer-than-the-budget"),
+        pytest.param([0, 3, 0, 2], 6, [[1, 3]], id="empty-windows-left-out"),
     ],
 )
 def test_batches_fill_a_budget(lengths, budget, expected):

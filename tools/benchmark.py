@@ -62,7 +62,6 @@ NAMES = {
     "plain_32": "Trainer, batch 32",
     "pipeline": "pipeline",
 }
-PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 MATRIX_SIZE, N_PRODUCTS = 2_048, 8  # 17 GFLOP a product: large enough for the full speed
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -268,6 +267,8 @@ def summarize_rounds(turns: Sequence[Round], peaks: Mapping[str, float]) -> dict
 
 def describe_machine() -> dict[str, Any]:
     """Say what the figures depend on, without naming the machine or its folders."""
+    from stages.fine_tune import ENVIRONMENT  # seconds that a wrong option need not take
+
     return {
         "processor": find_processor(),
         "logical_cores": os.cpu_count(),
@@ -276,7 +277,7 @@ def describe_machine() -> dict[str, Any]:
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        **{name: version(name) for name in PACKAGES},
+        **{name: version(name) for name in ENVIRONMENT},
     }
 
 

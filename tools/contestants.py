@@ -196,14 +196,13 @@ class OurEvaluation:
 
     def run(self) -> Outcome:
         """Tag the test split and score it."""
-        from stages.ner.scores import score_spans
-        from stages.ner.spans import decode_spans
+        from stages.ner.scores import score_tags
 
         started = time.perf_counter()
         tagged = self.tagger.tag(self.rows, [len(sentence.words) for sentence in self.sentences])
-        score_spans(
-            gold=[decode_spans(sentence.outer) for sentence in self.sentences],
-            predicted=[decode_spans(words.tags) for words in tagged.sentences],
+        score_tags(
+            gold=[sentence.outer for sentence in self.sentences],
+            predicted=[words.tags for words in tagged.sentences],
         )
         seconds = time.perf_counter() - started
         tag_ids = [

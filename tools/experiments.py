@@ -1,6 +1,5 @@
 """DVC experiments that are found again: code, data and parameters make a key, which ends their name."""
 
-import difflib
 import hashlib
 import json
 import subprocess
@@ -14,9 +13,9 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from stages.ner.errors import PipelineError
-from stages.ner.params import read_yaml
+from stages.ner.params import flatten, read_yaml, suggest_key
 from tools.check import find_changed_results, find_stale_stages
-from tools.results import WORKSPACE, flatten
+from tools.results import WORKSPACE
 
 PARAMS_FILE = Path("params.yaml")
 LOG = Path(".dvc/tmp/experiments.log")
@@ -66,8 +65,9 @@ def run_experiments(wanted: Sequence[Experiment]) -> Finished:
     keys = {one.label: make_key(inputs, {**params, **one.overrides}) for one in wanted}
     names = {one.label: f"{one.prefix}-{keys[one.label]}" for one in wanted}
     found = find_results(keys)
-    if any(key == make_key(inputs, params) for key in keys.values()) and is_reproduced():
-        found |= {label: WORKSPACE for label, key in keys.items() if key == make_key(inputs, params)}
+    key_here = make_key(inputs, params)
+    if key_here in keys.values() and is_reproduced():
+        found |= {label: WORKSPACE for label, key in keys.items() if key == key_here}
 
     missing = [one for one in wanted if one.label not in found]
     if missing:
@@ -102,10 +102,8 @@ def check_names(names: Sequence[str], where: str) -> None:
     known = list(read_params())
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
             raise PipelineError(
-                f"{where}: {name} is no parameter of params.yaml.",
-                remedy=f"did you mean {near[0]}?" if near else f"the parameters are {', '.join(known)}.",
+                f"{where}: {name} is no parameter of params.yaml.", remedy=suggest_key(name, known)
             )
 
 

@@ -15,8 +15,7 @@ from stages.ner.errors import PipelineError, run_command
 from stages.ner.files import whole_folder
 from stages.ner.onnx_export import write_onnx_folder
 from stages.ner.onnx_tagger import MODEL, load_text_tagger
-from stages.ner.scores import score_spans
-from stages.ner.spans import decode_spans
+from stages.ner.scores import score_tags
 
 TAGGER_DIR = Path("models/ner")
 CARD = Path("metrics/report/MODEL_CARD.md")
@@ -121,7 +120,7 @@ def check_place(output: Path, *, proof: str, source: Path) -> None:
 def compare_taggers(original: Path, exported: Path, sentences: list[Sentence]) -> Table:
     """Tag a split with both and show how far they agree, how good and how fast each is."""
     words = [sentence.words for sentence in sentences]
-    gold = [decode_spans(sentence.outer) for sentence in sentences]
+    gold = [sentence.outer for sentence in sentences]
     n_words = sum(map(len, words))
     reference: list[list[str]] = []
     f1 = 0.0
@@ -132,7 +131,7 @@ def compare_taggers(original: Path, exported: Path, sentences: list[Sentence]) -
         started = time.perf_counter()
         tags = [tagged.tags for tagged in tagger.tag_words(words)]
         seconds = time.perf_counter() - started
-        scores = score_spans(gold=gold, predicted=[decode_spans(one) for one in tags]).overall
+        scores = score_tags(gold=gold, predicted=tags).overall
         reference, f1 = (reference, f1) if reference else (tags, scores.f1)
         n_alike = sum(
             a == b

@@ -27,8 +27,8 @@ from stages.ner.output_formats import (
     SCHEMA,
     OutputFormat,
     TerminalText,
-    make_inert,
     make_table,
+    picture_controls,
     read_records,
 )
 from stages.ner.text_tagger import TaggedText, TextTagger
@@ -381,7 +381,7 @@ def make_line_writer(stream: BinaryIO, form: OutputFormat, tagger: TextTagger, *
 
         def format_row(row: Row, tagged: TaggedText) -> str:
             line = format_line(row, tagged)
-            return make_inert(line) if is_terminal else line
+            return picture_controls(line) if is_terminal else line
 
     def write(chunk: Chunk) -> None:
         stream.write("".join(format_row(row, tagged) for row, tagged in chunk).encode("utf-8"))
@@ -410,7 +410,7 @@ def show_progress(meter: Meter, *, is_shown: bool) -> Iterator[Callable[[int], N
 
 def say(message: str) -> None:
     """Tell the user on standard error, which is no part of the output."""
-    sys.stderr.write(f"{make_inert(message)}\n")
+    sys.stderr.write(f"{picture_controls(message)}\n")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import json
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,9 +19,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.ner.errors import PipelineError
+from stages.ner.params import flatten
 from stages.ner.predictions import read_predictions
-from stages.ner.scores import SpanScores, score_spans
-from stages.ner.spans import decode_spans
+from stages.ner.scores import SpanScores, score_tags
 
 WORKSPACE = "workspace"
 HEADLINE_FILE = "metrics/evaluate.json"
@@ -166,15 +166,6 @@ def score_predictions(parquet: bytes) -> SpanScores:
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
         Path(file.name).write_bytes(parquet)
         predictions = read_predictions(Path(file.name))
-    return score_spans(
-        gold=[decode_spans(one.gold) for one in predictions],
-        predicted=[decode_spans(one.predicted) for one in predictions],
+    return score_tags(
+        gold=[one.gold for one in predictions], predicted=[one.predicted for one in predictions]
     )
-
-
-def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Name nested values by their path, joined by dots."""
-    flat: dict[str, Any] = {}
-    for key, value in section.items():
-        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat

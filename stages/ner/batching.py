@@ -15,10 +15,11 @@ def budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
 
     Returns:
         Indices of the windows, the longest first: what does not fit into memory fails at once.
-        Every window is in exactly one batch.
+        Every window is in exactly one batch, but for those without any subtoken, which no encoder takes.
     """
     batches: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+    filled = (index for index, length in enumerate(lengths) if length)
+    for index in sorted(filled, key=lambda i: (-lengths[i], i)):
         if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= budget:
             batches[-1].append(index)
         else:

@@ -20,8 +20,8 @@ import psutil
 from filelock import FileLock, Timeout
 
 from stages.ner.errors import PipelineError
-from stages.ner.files import write_json
-from stages.ner.params import read_yaml
+from stages.ner.files import whole_folder, write_json
+from stages.ner.params import flatten, read_yaml
 
 CHECKPOINTS = Path("models/checkpoints")
 SEAL = "sealed.json"
@@ -48,7 +48,8 @@ class RunInputs:
             params: The sections of params.yaml that it reads.
         """
         deps = read_yaml(Path("dvc.yaml"))["stages"][stage]["deps"]
-        return cls(dict(_flatten(params)), {dep: _hash_path(Path(dep)) for dep in deps})
+        values = {name: repr(value) for name, value in flatten(params).items()}
+        return cls(values, {dep: _hash_path(Path(dep)) for dep in deps})
 
     @property
     def key(self) -> str:
@@ -117,15 +118,8 @@ class Run:
                 f"the checkpoints are kept in {CHECKPOINTS / self.inputs.key}.",
                 remedy="queue the experiment again, which goes on from them.",
             )
-        unfinished = self.folder / "unfinished"
-        for folder in (unfinished, self.result):  # what a kill may have left
-            shutil.rmtree(folder, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        try:
-            yield unfinished
-            unfinished.rename(self.result)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        with whole_folder(self.result) as folder:
+            yield folder
 
     def publish(self, params: Mapping[str, Any], targets: Mapping[str, Path]) -> None:
         """Move the result to the stage's outputs, if its inputs are still what they were; drop the rest.
@@ -232,14 +226,6 @@ def _find_dvc() -> psutil.Process | None:
 def _is_alive(process: psutil.Process) -> bool:
     """Tell whether a process still runs; one that ended and waits to be collected does not."""
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-
-
-def _flatten(section: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in section.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, repr(value)
 
 
 def _hash_path(path: Path) -> str:

@@ -9,6 +9,8 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from stages.ner.errors import PipelineError
 
 
@@ -70,23 +72,12 @@ def _remove_leftovers(path: Path) -> None:
     """Remove what a process that was killed left of the same file or folder."""
     for leftover in path.parent.glob(f".{escape(path.name)}.*.part"):
         owner = leftover.name.split(".")[-2]
-        if not owner.isdecimal() or is_running(int(owner)):
+        if not owner.isdecimal() or psutil.pid_exists(int(owner)):
             continue
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)
-
-
-def is_running(process_id: int) -> bool:
-    """Tell whether there is a process of that number."""
-    try:
-        os.kill(process_id, 0)  # sends nothing
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -93,13 +93,11 @@ class OnnxTagger:
             n_words: Words of each sentence. Shape: (n_sentences,).
         """
         lengths = [len(row.window.input_ids) for row in rows]
-        filled = [index for index, length in enumerate(lengths) if length]  # a sentence may have no subtoken
         tag_ids: list[list[int]] = [[] for _ in rows]
         probabilities: list[list[float]] = [[] for _ in rows]
-        for batch in budget_batches([lengths[index] for index in filled], self.subtokens_per_batch):
-            indices = [filled[position] for position in batch]
-            best, scores = self._tag_batch([rows[index] for index in indices])
-            for row, index in enumerate(indices):
+        for batch in budget_batches(lengths, self.subtokens_per_batch):
+            best, scores = self._tag_batch([rows[index] for index in batch])
+            for row, index in enumerate(batch):
                 tag_ids[index] = best[row, : lengths[index]].tolist()
                 probabilities[index] = scores[row, : lengths[index]].tolist()
         return OnnxTagged(join_words(rows, tag_ids, probabilities, n_words, self.tag_set.tags))

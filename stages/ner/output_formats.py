@@ -4,7 +4,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, BinaryIO
 
@@ -14,7 +13,7 @@ from rich.text import Text
 from stages.ner.highlight import highlight_text, style_labels
 from stages.ner.input_rows import Row
 from stages.ner.labels import OUTSIDE, TagSet
-from stages.ner.text_tagger import TaggedText
+from stages.ner.text_tagger import Name, TaggedText
 
 ENTITY = pa.struct(
     {
@@ -51,15 +50,16 @@ class OutputFormat(StrEnum):
     PARQUET = "parquet"
 
 
-def list_entities(tagged: TaggedText) -> list[dict[str, Any]]:
+def list_entities(names: Sequence[Name]) -> list[dict[str, Any]]:
     """Give the names of a text under the keys of JSON and Parquet."""
-    keys = ("start", "end", "label", "text", "score")
-    return [{key: asdict(name)[key] for key in keys} for name in tagged.names]
+    return [{key: getattr(name, key) for key in ENTITY.names} for name in names]
 
 
 def format_json(row: Row, tagged: TaggedText) -> str:
     """Write one line of JSON: the text and its entities; of words also the tag of each."""
-    entities = [{**entity, "score": round(entity["score"], SCORE_DIGITS)} for entity in list_entities(tagged)]
+    entities = [
+        {**entity, "score": round(entity["score"], SCORE_DIGITS)} for entity in list_entities(tagged.names)
+    ]
     value: dict[str, Any] = {"text": row.text, "entities": entities}
     if row.words is not None:
         value |= {"tokens": [word.text for word in row.words], "predicted": tagged.tagged[0].tags}
@@ -101,7 +101,7 @@ def make_table(tagged: Sequence[TaggedText]) -> pa.Table:
     return pa.table(
         {
             "text": [one.text for one in tagged],
-            "entities": [list_entities(one) for one in tagged],
+            "entities": [list_entities(one.names) for one in tagged],
             "tokens": [[word.text for words in one.sentences for word in words] for one in tagged],
             "predicted": [[tag for words in one.tagged for tag in words.tags] for one in tagged],
             "score": [[score for words in one.tagged for score in words.scores] for one in tagged],
@@ -129,7 +129,7 @@ class TerminalText:
         names = iter(tagged.names)
         ranges = [(name.start, name.end, name.label, False) for name in tagged.names]
         for segment in highlight_text(tagged.text, ranges):
-            shown = make_inert(segment.text)
+            shown = picture_controls(segment.text)
             if segment.label is None:
                 marked.append(shown)
             else:
@@ -138,7 +138,7 @@ class TerminalText:
         return marked
 
 
-def make_inert(text: str) -> str:
+def picture_controls(text: str) -> str:
     """Show control characters as pictures instead of sending them to a terminal; line ends and tabs stay.
 
     Those that turn the direction of writing are left out: they could show another text than the one there.

@@ -74,7 +74,7 @@ def load_params(path: Path, model: type[P]) -> P:
     for name in content:
         if name not in SECTIONS and name not in model.model_fields:
             raise PipelineError(
-                f"{path}: {name} is no parameter and no section.", remedy=_suggest(str(name), SECTIONS)
+                f"{path}: {name} is no parameter and no section.", remedy=suggest_key(str(name), SECTIONS)
             )
     return check_params({name: content[name] for name in model.model_fields if name in content}, model, path)
 
@@ -102,7 +102,7 @@ def _explain(error: Mapping[str, Any], model: type[Params], path: Path) -> Pipel
         return PipelineError(f"{path}: {key} is missing.", remedy=f"add it. {description}".rstrip())
     if error["type"] == "extra_forbidden":
         return PipelineError(
-            f"{path}: {key} is no parameter.", remedy=_suggest(str(error["loc"][-1]), section)
+            f"{path}: {key} is no parameter.", remedy=suggest_key(str(error["loc"][-1]), section)
         )
     value = error["input"]
     kind = KIND_NAMES.get(type(value), type(value).__name__)
@@ -118,7 +118,15 @@ def _explain(error: Mapping[str, Any], model: type[Params], path: Path) -> Pipel
     )
 
 
-def _suggest(key: str, known: Sequence[str]) -> str:
+def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name nested values by their path, joined by dots."""
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat
+
+
+def suggest_key(key: str, known: Sequence[str]) -> str:
     """Say which key may have been meant, and which there are."""
     near = difflib.get_close_matches(key, known, n=1)
     meant = f"did you mean {near[0]}? " if near else ""

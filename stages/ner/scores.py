@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.ner.labels import coarse_label
-from stages.ner.spans import Span
+from stages.ner.spans import Span, decode_spans
 
 Group = TypeVar("Group", bound=Hashable)
 
@@ -96,6 +96,21 @@ def score_spans(*, gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[
         overall=sum(by_label.values(), start=Counts(0, 0, 0)),
         by_label=dict(sorted(by_label.items())),
         by_sentence=by_sentence,
+    )
+
+
+def score_tags(*, gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> SpanScores:
+    """Count as `score_spans` does the spans that two columns of tags hold.
+
+    Args:
+        gold: Tags of each sentence's words. Shape: (n_sentences, n_words).
+        predicted: Tags of the same words. Shape: (n_sentences, n_words).
+
+    Raises:
+        ValueError: If the two have different numbers of sentences.
+    """
+    return score_spans(
+        gold=[decode_spans(tags) for tags in gold], predicted=[decode_spans(tags) for tags in predicted]
     )
 
 

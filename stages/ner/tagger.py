@@ -120,12 +120,7 @@ class Tagger:
             n_words: Words of each sentence. Shape: (n_sentences,).
         """
         lengths = [len(row.window.input_ids) for row in rows]
-        # A window without any subtoken, which no encoder takes, comes from a sentence without any.
-        filled = [index for index, length in enumerate(lengths) if length]
-        batches = [
-            [filled[position] for position in batch]
-            for batch in budget_batches([lengths[index] for index in filled], self.subtokens_per_batch)
-        ]
+        batches = budget_batches(lengths, self.subtokens_per_batch)
         tag_ids: list[list[int]] = [[]] * len(rows)
         probabilities: list[list[float]] = [[]] * len(rows)
         losses: list[float] = []

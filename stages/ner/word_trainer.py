@@ -5,6 +5,7 @@ import math
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,7 @@ from stages.ner.checkpoints import seal_checkpoint
 from stages.ner.corpus import Sentence
 from stages.ner.errors import PipelineError
 from stages.ner.files import read_json, write_json
-from stages.ner.scores import score_spans
-from stages.ner.spans import decode_spans
+from stages.ner.scores import score_tags
 from stages.ner.tagger import Tagger, WindowCollator
 from stages.ner.tokenized import TokenizedWindow
 
@@ -224,9 +224,8 @@ class WordTrainer(Trainer):
         tagger = Tagger(self.model, subtokens_per_batch=EVALUATION_BUDGET)
         tagged = tagger.tag(rows, [len(sentence.words) for sentence in sentences])
         pairs = list(zip(sentences, tagged.sentences, strict=True))
-        scores = score_spans(
-            gold=[decode_spans(sentence.outer) for sentence, _ in pairs],
-            predicted=[decode_spans(words.tags) for _, words in pairs],
+        scores = score_tags(
+            gold=[sentence.outer for sentence, _ in pairs], predicted=[words.tags for _, words in pairs]
         ).overall
         right = [g == p for sentence, words in pairs for g, p in zip(sentence.outer, words.tags, strict=True)]
         return {
@@ -265,11 +264,10 @@ class WordTrainer(Trainer):
 
     def _save_best(self, path: Path) -> None:
         """Link to the checkpoint before, whose best weights are the same for at least an epoch."""
-        try:
-            if self._best_file is None:
-                raise FileNotFoundError
-            path.hardlink_to(self._best_file)
-        except OSError:  # not every file system has links
+        if self._best_file:
+            with suppress(OSError):  # not every file system has links
+                path.hardlink_to(self._best_file)
+        if not path.exists():
             save_file(self.best_weights, path)
         self._best_file = path
 

@@ -16,6 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stages.ner.highlight import style_labels
+from stages.ner.output_formats import list_entities
 from stages.ner.pages import make_environment
 from tools.serve.tagging_queue import Limits, QueueFullError, TaggingQueue
 
@@ -262,7 +263,10 @@ def make_service(queue: TaggingQueue, *, model: str, labels: Sequence[str]) -> F
                 503, "Too many requests wait: try again later.", {"Retry-After": str(RETRY_SECONDS)}
             ) from None
         names = await wait_for(future, request)
-        tagged = [list_entities(text, found) for text, found in zip(texts, names, strict=True)]
+        tagged = [
+            TaggedText(text=text, entities=[Entity(**one) for one in list_entities(found)])
+            for text, found in zip(texts, names, strict=True)
+        ]
         return tagged[0] if isinstance(body, OneText) else tagged
 
     return service
@@ -305,17 +309,6 @@ async def wait_for(future: "Future[list[list[Name]]]", request: Request) -> "lis
     finally:
         answer.cancel()
         gone.cancel()
-
-
-def list_entities(text: str, names: "Sequence[Name]") -> TaggedText:
-    """Write the names of a text as `tools.predict` does."""
-    return TaggedText(
-        text=text,
-        entities=[
-            Entity(start=one.start, end=one.end, label=one.label, text=one.text, score=one.score)
-            for one in names
-        ],
-    )
 
 
 async def refuse_invalid(request: Request, error: Exception) -> JSONResponse:
