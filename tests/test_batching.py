@@ -38,7 +38,8 @@ def test_no_batch_exceeds_the_budget_and_no_window_is_lost(lengths, budget):
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= budget
     longest = [max(lengths[index] for index in batch) for batch in batches]
-    assert longest == sorted(longest, reverse=True), "what does not fit into memory fails at once"
+    sizes = [len(batch) * length for batch, length in zip(batches, longest, strict=True)]
+    assert sizes == sorted(sizes, reverse=True), "what does not fit into memory fails at once"
 
 
 @quickly

@@ -14,8 +14,9 @@ def budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
         budget: Most subtokens in a batch; a longer window makes a batch of its own.
 
     Returns:
-        Indices of the windows, the longest first: what does not fit into memory fails at once.
-        Every window is in exactly one batch, but for those without any subtoken, which no encoder takes.
+        Indices of the windows, in a batch the longest first. Every window is in exactly one batch, but for
+        those without any subtoken, which no encoder takes. The largest batch stands first: what does not fit
+        into memory fails at once, and each batch finds room where the one before it was.
     """
     batches: list[list[int]] = []
     filled = (index for index, length in enumerate(lengths) if length)
@@ -24,7 +25,7 @@ def budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
             batches[-1].append(index)
         else:
             batches.append([index])
-    return batches
+    return sorted(batches, key=lambda batch: -len(batch) * lengths[batch[0]])
 
 
 def epoch_batches(lengths: Sequence[int], batch_size: int, *, seed: int, epoch: int) -> list[list[int]]:

@@ -54,6 +54,8 @@ def _export_model(tagger_dir: Path, path: Path, *, is_large: bool) -> None:
 
     model = Tagger.load(tagger_dir, subtokens_per_batch=1).model.cpu()
     model.train(False)
+    # As plain products: torch's own attention is traced with twice the transpositions and a search for NaN.
+    model.set_attn_implementation("eager")
     # Two unlike lengths, neither 0 nor 1, and padding: what the tracer sees alike it takes for fixed.
     input_ids = torch.ones((2, 7), dtype=torch.int64)
     attention_mask = torch.tensor([[1] * 7, [1] * 5 + [0] * 2])
