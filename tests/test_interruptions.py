@@ -34,16 +34,21 @@ def gated(clone) -> Clone:
 
 def start_until_gate(clone: Clone, *command: str) -> tuple[subprocess.Popen, int]:
     """Start a command in a process group of its own; give it and the trainer's number."""
-    process = subprocess.Popen(
-        command,
-        cwd=clone.root,
-        env=clone.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    # A shell's background jobs ignore Ctrl-C, and so would whatever such a pytest starts.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=clone.root,
+            env=clone.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     seen = ""
     for line in process.stdout:
         seen += line
