@@ -235,14 +235,14 @@ def test_words_of_the_test_split_get_the_tags_of_evaluate(finished_clone, tmp_pa
 
 
 def test_a_reader_that_has_enough_ends_the_run_quietly(finished_clone):
-    """`| head`: the output is larger than a pipe holds."""
+    """`| head`: more than a chunk is still to come."""
     process = start(
         finished_clone.root,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    process.stdin.write(b"Bonn\n" * 4_000)
+    process.stdin.write(b"Bonn\n" * 3 * predict.ROWS_PER_CHUNK)
     process.stdin.close()
     assert json.loads(process.stdout.readline())["text"] == "Bonn"
     process.stdout.close()

@@ -34,7 +34,7 @@ from stages.ner.output_formats import (
 from stages.ner.text_tagger import TaggedText, TextTagger
 
 # Rows that are tagged together, sorted by length: less padding if more, and more to do again after a kill.
-ROWS_PER_CHUNK = 1_000
+ROWS_PER_CHUNK = 4_000
 CHARACTERS_PER_CHUNK = 2**20  # bounds memory where rows are long
 SUBTOKENS_PER_BATCH = 1_024  # fastest on a processor; no tag depends on it
 SHOWN_BAD_LINES = 10
