@@ -123,7 +123,7 @@ def _check_tags(tags: Sequence[str]) -> None:
             label = label_of(tag)
         except ValueError as error:
             raise PipelineError(
-                f"The tag list of the corpus holds {error}: {shown}.",
+                f"In the tag list of the corpus, {error}: {shown}.",
                 remedy="give every tag as O, B-<label> or I-<label> in the corpus that data.source names.",
             ) from error
         if label is not None and not is_name(label):
