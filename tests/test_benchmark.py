@@ -136,7 +136,7 @@ def test_operations_are_counted_as_torch_counts_them(work):
 def test_the_peak_is_that_of_a_process_of_its_own(work, monkeypatch):
     """Without the Trainer, which evaluation does not need, and whatever this process has loaded."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    peak = benchmark.measure_peak(OurEvaluation, work, 1)
+    peak = benchmark.measure_peak(OurEvaluation, work, 1, {})
     assert 100 < peak < 2_000
 
 

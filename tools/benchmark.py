@@ -62,6 +62,8 @@ NAMES = {
     "plain_32": "Trainer, batch 32",
     "pipeline": "pipeline",
 }
+# Arrow's own choice of an allocator, as in a plain script: `stages.ner` makes another for this project.
+PLAIN_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": ""}
 MATRIX_SIZE, N_PRODUCTS = 2_048, 8  # 17 GFLOP a product: large enough for the full speed
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -105,7 +107,10 @@ def benchmark(
         ours = OurTraining(work)
         turns["training"] = take_turns({OURS: ours, "plain_32": PlainTraining(work)}, rounds)
         ours.save()
-        peaks = {name: measure_peak(one, work, rounds) for name, one in TAGGING["evaluation"].items()}
+        peaks = {
+            name: measure_peak(one, work, rounds, {} if name == OURS else PLAIN_ENVIRONMENT)
+            for name, one in TAGGING["evaluation"].items()
+        }
         for kind, contestants in TAGGING.items():
             turns[kind] = take_turns({name: one(work) for name, one in contestants.items()}, rounds)
         evaluation = OurEvaluation(work)
@@ -211,8 +216,16 @@ def measure_matmul() -> float:
     return 2 * MATRIX_SIZE**3 / median(seconds)
 
 
-def measure_peak(contestant: type[Contestant], work: Work, n_rounds: int) -> float:
+def measure_peak(
+    contestant: type[Contestant], work: Work, n_rounds: int, environment: Mapping[str, str]
+) -> float:
     """Let one do the work in processes of its own, which import only what it needs.
+
+    Args:
+        contestant: Who does it.
+        work: What to do.
+        n_rounds: How many processes, one after the other.
+        environment: Their environment variables, beside those of this process.
 
     Returns:
         Median of their peaks in MiB: how memory is cut into pieces differs by a tenth from one to the next.
@@ -221,7 +234,9 @@ def measure_peak(contestant: type[Contestant], work: Work, n_rounds: int) -> flo
     command = (sys.executable, "-m", *names, str(work.folder), str(work.encoder_dir))
     peaks = []
     for _ in range(n_rounds):
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - ours
+        done = subprocess.run(  # noqa: S603 - ours
+            command, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
+        )
         peaks.append(float(done.stdout.splitlines()[-1]))
     logger.info("%s: peaks of %s MiB", contestant.__name__, ", ".join(f"{peak:.0f}" for peak in peaks))
     return median(peaks)
