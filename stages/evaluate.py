@@ -43,7 +43,7 @@ EVALUATED_SPLITS = ("validation", "test")
 class EvaluateParams(Params):
     """Section `evaluate`."""
 
-    subtokens_per_batch: PositiveInt = Field(description="Most subtokens tagged at once, padding included.")
+    subtokens_per_batch: PositiveInt = Field(description="Most subtokens in a batch, padding included.")
     bootstrap_samples: PositiveInt = Field(
         le=100_000, description="Resamples of the sentences for the interval of F1."
     )

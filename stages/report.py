@@ -34,7 +34,6 @@ TABLES = ("training_curve", "labels", "confusion", "calibration", "groups")
 NAME_COLUMNS = dict.fromkeys(("label", "actual", "predicted", "property", "group"), "str")
 TIMED_STAGES = ("fine_tune", "evaluate")
 MISTAKES_PER_KIND = 5
-DEMO_BUDGET = 8_192  # subtokens tagged at once; no tag depends on it
 
 
 class ReportParams(Params):
@@ -126,7 +125,7 @@ def tag_texts(texts: list[str], tagger_dir: Path) -> list[dict[str, Any]]:
     """Tag running text with the same decoder as the corpus, and cut it at the names."""
     from stages.ner.text_tagger import TextTagger  # torch: seconds that the rest of the stage does without
 
-    tagged = TextTagger.load(tagger_dir, subtokens_per_batch=DEMO_BUDGET).tag_texts(texts)
+    tagged = TextTagger.load(tagger_dir).tag_texts(texts)
     return [
         {
             "names": names,

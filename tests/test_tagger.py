@@ -1,6 +1,7 @@
 """The tagger: one tag and one score a word, whatever the windows and batches."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from stages.ner.corpus_formats import read_germeval
 from stages.ner.errors import PipelineError
 from stages.ner.labels import TagSet
 from stages.ner.spans import decode_spans, encode_tags, repair_tags
-from stages.ner.tagger import Tagger, WindowCollator, load_encoder
+from stages.ner.tagger import Tagger, WindowCollator, compute_side_by_side, group_batches, load_encoder
 from stages.ner.tokenized import TokenizedWindow
 from stages.ner.tokenizer import WordTokenizer
 from tests.tiny_encoder import build_tiny_encoder
@@ -112,32 +113,93 @@ def test_results_do_not_depend_on_the_batches(model, tokenizer, budget):
     assert tagged.loss == pytest.approx(expected.loss, rel=1e-5)
 
 
-@pytest.mark.parametrize("limit", [1, 400, 10**9])
-def test_results_may_wait_on_the_device(model, tokenizer, monkeypatch, limit):
-    """On a GPU those of several batches are copied back at once; here the device is a pretence."""
+@pytest.mark.parametrize(
+    ("limit", "sizes"),
+    [
+        pytest.param(1, [1, 1, 1, 1, 1], id="none-waits"),
+        pytest.param(12, [2, 2, 1], id="a-rest"),
+        pytest.param(1_000, [5], id="all-wait"),
+    ],
+)
+def test_results_may_wait_on_the_device(limit, sizes):
+    """On a GPU those of several batches are copied back at once."""
+    row = TokenizedWindow(0, Window(0, [2, 10, 3], [NO_WORD, 0, NO_WORD]), [IGNORE_ID] * 3)
+    batches = [[row] * 2] * 5
+    groups = list(group_batches(batches, limit))
+    assert [len(group) for group in groups] == sizes
+    assert [batch for group in groups for batch in group] == batches
+
+
+def test_a_device_of_its_own_gives_the_same(model, tokenizer, monkeypatch):
+    """The device is a pretence here: what is asked of it is computed on the processor."""
     rows = cut(tokenizer, SENTENCES, 64, 16)
-    expected = Tagger(model, subtokens_per_batch=100).tag(rows, N_WORDS)
     tagger = Tagger(model, subtokens_per_batch=100)
-    sizes = []
-    group_batches = tagger._group_batches
+    expected = tagger.tag(rows, N_WORDS)
+    n_alone, tag_batch = [], tagger._tag_batch
 
-    def group_as_on_a_gpu(batches, lengths):
+    def tag_batch_here(batch):
+        n_alone.append(len(batch))
         with monkeypatch.context() as patch:
-            patch.setattr(type(model), "device", torch.device("meta"))
-            groups = list(group_batches(batches, lengths))
-        sizes.extend(len(group) for group in groups)
-        return groups
+            patch.setattr(type(model), "device", torch.device("cpu"))
+            return tag_batch(batch)
 
-    monkeypatch.setattr("stages.ner.tagger.SUBTOKENS_ON_DEVICE", limit)
-    monkeypatch.setattr(tagger, "_group_batches", group_as_on_a_gpu)
+    monkeypatch.setattr(tagger, "_tag_batch", tag_batch_here)
+    monkeypatch.setattr("stages.ner.tagger.SUBTOKENS_ON_DEVICE", 400)
+    monkeypatch.setattr(type(model), "device", torch.device("meta"))
     assert tagger.tag(rows, N_WORDS) == expected
-    assert len(sizes) > 5 if limit == 1 else max(sizes) > 1
-    assert (limit == 10**9) == (len(sizes) == 1)
+    assert sum(n_alone) == len(rows)
 
 
-def test_a_processor_keeps_the_results_of_one_batch(model):
+@pytest.fixture
+def two_threads():
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_batches_side_by_side_give_what_they_give_one_by_one(model, tokenizer):
+    """To the last bit: each is computed by one thread, as on a machine with one core."""
+    rows = cut(tokenizer, SENTENCES, 64, 16)
     tagger = Tagger(model, subtokens_per_batch=100)
-    assert list(tagger._group_batches([[0], [1, 2]], [5, 3, 3])) == [[[0]], [[1, 2]]]
+    side_by_side = [tagger.tag(rows, N_WORDS) for _ in range(3)]
+    torch.set_num_threads(1)
+    assert side_by_side == [tagger.tag(rows, N_WORDS)] * 3
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize(
+    ("n_batches", "threads_of_each"),
+    [
+        pytest.param(0, [], id="nothing"),
+        pytest.param(1, [2], id="one-batch-has-all-threads"),
+        pytest.param(2, [1, 1], id="one-each"),
+        pytest.param(5, [1] * 5, id="more-batches"),
+    ],
+)
+def test_the_threads_are_shared_by_the_batches(n_batches, threads_of_each):
+    batches = [[number] for number in range(n_batches)]
+    results = compute_side_by_side(lambda batch: (batch, torch.get_num_threads()), batches)
+    assert results == list(zip(batches, threads_of_each, strict=True))
+    assert torch.get_num_threads() == 2, "what is computed next has them all again"
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(torch.get_num_threads).result() == 2, "in a new thread too"
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_what_fails_in_a_batch_ends_the_others(error):
+    """They are not computed to their end first, and the threads are given back."""
+    started = []
+
+    def fail(batch):
+        started.append(batch)
+        raise error(batch)
+
+    with pytest.raises(error):
+        compute_side_by_side(fail, list(range(1_000)))
+    assert len(started) < 1_000
+    assert torch.get_num_threads() == 2
 
 
 def test_padding_is_measured(model, tokenizer):

@@ -19,7 +19,6 @@ from stages.ner.scores import score_tags
 
 TAGGER_DIR = Path("models/ner")
 CARD = Path("metrics/report/MODEL_CARD.md")
-CHECK_BUDGET = 1_024  # subtokens at once, fastest on a processor
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -126,7 +125,7 @@ def compare_taggers(original: Path, exported: Path, sentences: list[Sentence]) -
     f1 = 0.0
     table = Table("model", "words tagged alike", "F1", "difference", "sentences a second")
     for folder in (original, exported):
-        tagger = load_text_tagger(folder, subtokens_per_batch=CHECK_BUDGET)
+        tagger = load_text_tagger(folder)
         tagger.tag_words(words[:100])  # the first batches are slower
         started = time.perf_counter()
         tags = [tagged.tags for tagged in tagger.tag_words(words)]

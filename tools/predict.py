@@ -36,7 +36,6 @@ from stages.ner.text_tagger import TaggedText, TextTagger
 # Rows that are tagged together, sorted by length: less padding if more, and more to do again after a kill.
 ROWS_PER_CHUNK = 4_000
 CHARACTERS_PER_CHUNK = 2**20  # bounds memory where rows are long
-SUBTOKENS_PER_BATCH = 1_024  # fastest on a processor; no tag depends on it
 SHOWN_BAD_LINES = 10
 PIPE_CLOSED = 128 + 13  # the status that a shell gives a filter whose reader has gone
 INTERRUPTED = 130
@@ -112,8 +111,8 @@ def predict(
         bool, typer.Option("--resume", help="Go on behind the last whole row of --output.")
     ] = False,
     subtokens_per_batch: Annotated[
-        int, typer.Option(min=1, help="Most subtokens computed at once: more for a GPU.")
-    ] = SUBTOKENS_PER_BATCH,
+        int | None, typer.Option(min=1, help="Most subtokens in a batch, instead of what suits the device.")
+    ] = None,
     engine: Annotated[Engine, typer.Option(help="ray: on several processes or machines.")] = Engine.LOCAL,
     workers: Annotated[int, typer.Option(min=1, help="With ray: how many taggers.")] = 2,
     ray_address: Annotated[
@@ -160,7 +159,7 @@ def predict(
         raise typer.Exit(INTERRUPTED) from error
 
 
-def load(model: Path, subtokens_per_batch: int) -> TextTagger:
+def load(model: Path, subtokens_per_batch: int | None) -> TextTagger:
     """Load the tagger, in whichever form `model` holds it."""
     from stages.ner.onnx_tagger import load_text_tagger
 

@@ -18,6 +18,7 @@ from stages.ner.text_tagger import TextTagger
 from stages.ner.tokenized import TokenizedWindow
 
 MODEL = "model.onnx"
+BUDGET = 1_024  # subtokens in a batch: fastest; no tag depends on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class OnnxTagger:
         session: An `onnxruntime.InferenceSession`.
         tag_set: The tags in the order of the head's outputs.
         pad_id: The subtoken to pad with.
-        subtokens_per_batch: Most subtokens computed at once, padding included.
+        subtokens_per_batch: Most subtokens in a batch, padding included.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class OnnxTagger:
         self.subtokens_per_batch = subtokens_per_batch
 
     @classmethod
-    def load(cls, folder: Path, *, subtokens_per_batch: int) -> "OnnxTagger":
+    def load(cls, folder: Path, *, subtokens_per_batch: int | None = None) -> "OnnxTagger":
         """Load what `tools.export --to onnx` wrote.
 
         `OMP_NUM_THREADS` sets the threads, which else are as many as the processor has cores.
@@ -82,7 +83,7 @@ class OnnxTagger:
             session,
             TagSet([names[number] for number in sorted(names)]),
             pad_id=config.get("pad_token_id") or 0,
-            subtokens_per_batch=subtokens_per_batch,
+            subtokens_per_batch=subtokens_per_batch or BUDGET,
         )
 
     def tag(self, rows: Sequence[TokenizedWindow], n_words: Sequence[int]) -> OnnxTagged:
@@ -117,8 +118,12 @@ class OnnxTagger:
         return best, 1 / np.exp(logits - logits.max(-1, keepdims=True)).sum(-1)
 
 
-def load_text_tagger(folder: Path, *, subtokens_per_batch: int) -> TextTagger:
+def load_text_tagger(folder: Path, *, subtokens_per_batch: int | None = None) -> TextTagger:
     """Load a tagger in the form that a folder holds: ONNX, or PyTorch's safetensors.
+
+    Args:
+        folder: The tagger's.
+        subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits form and device.
 
     Raises:
         PipelineError: If the folder holds neither, or what it holds cannot be loaded.

@@ -44,10 +44,10 @@ class RayTagger:
     Args:
         tagger_dir: The tagger's folder.
         min_score: Names below are left out.
-        subtokens_per_batch: Most subtokens computed at once.
+        subtokens_per_batch: Most subtokens in a batch; None: what suits the device.
     """
 
-    def __init__(self, tagger_dir: str, min_score: float, subtokens_per_batch: int) -> None:
+    def __init__(self, tagger_dir: str, min_score: float, subtokens_per_batch: int | None) -> None:
         with sendable_errors():
             self.tagger = load_text_tagger(Path(tagger_dir), subtokens_per_batch=subtokens_per_batch)
         self.min_score = min_score
@@ -87,7 +87,7 @@ def tag_with_ray(
     *,
     tagger_dir: Path,
     min_score: float,
-    subtokens_per_batch: int,
+    subtokens_per_batch: int | None,
     workers: int,
     address: str | None,
 ) -> None:
@@ -101,7 +101,7 @@ def tag_with_ray(
         output: The folder.
         tagger_dir: The tagger's folder.
         min_score: Names below are left out.
-        subtokens_per_batch: Most subtokens computed at once.
+        subtokens_per_batch: Most subtokens in a batch; None: what suits the device.
         workers: How many processes tag.
         address: A cluster's; None: this machine alone.
 

@@ -1,8 +1,10 @@
 """The tagger: an encoder with a head that gives each word one tag and one score."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -18,7 +20,24 @@ from stages.ner.errors import PipelineError
 from stages.ner.labels import TagSet
 from stages.ner.tokenized import TokenizedWindow
 
+PROCESSOR_BUDGET, DEVICE_BUDGET = 320, 8_192  # subtokens in a batch; no tag depends on it
 SUBTOKENS_ON_DEVICE = 2**18  # whose results, 3 MB, wait on a GPU before they are copied back at once
+
+Batch = Sequence[TokenizedWindow]  # the longest first
+
+
+class TaggedBatch(NamedTuple):
+    """What the tagger says of a batch, still on the device.
+
+    Args:
+        tag_ids: Best tag of every subtoken. Shape: (n_rows, longest row).
+        scores: Its probability. Shape: (n_rows, longest row).
+        loss: Cross-entropy, summed over the targets that are not ignored. Shape: ().
+    """
+
+    tag_ids: torch.Tensor
+    scores: torch.Tensor
+    loss: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +104,19 @@ class Tagger:
 
     Args:
         model: Encoder and head, on the device to compute on.
-        subtokens_per_batch: Most subtokens computed at once, padding included.
+        subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits the device.
     """
 
-    def __init__(self, model: PreTrainedModel, *, subtokens_per_batch: int) -> None:
+    def __init__(self, model: PreTrainedModel, *, subtokens_per_batch: int | None = None) -> None:
         self.model = model
-        self.subtokens_per_batch = subtokens_per_batch
+        budget = PROCESSOR_BUDGET if model.device.type == "cpu" else DEVICE_BUDGET
+        self.subtokens_per_batch = subtokens_per_batch or budget
         names = {int(number): tag for number, tag in (model.config.id2label or {}).items()}
         self.tag_set = TagSet([names[number] for number in sorted(names)])
         self._collate = WindowCollator(model.config.pad_token_id)
 
     @classmethod
-    def load(cls, tagger_dir: Path, *, subtokens_per_batch: int) -> "Tagger":
+    def load(cls, tagger_dir: Path, *, subtokens_per_batch: int | None = None) -> "Tagger":
         """Load a fine-tuned tagger onto the machine's accelerator, or the processor where it has none.
 
         Raises:
@@ -127,13 +147,13 @@ class Tagger:
         was_training = self.model.training
         self.model.train(False)
         try:
-            for group in self._group_batches(batches, lengths):
-                found = [self._tag_batch([rows[index] for index in batch]) for batch in group]
-                for batch, (best, scores, loss) in zip(group, found, strict=True):
-                    losses.append(loss.item())  # the first one of a group waits for the device, no other
-                    for index, ids, values in zip(batch, best.tolist(), scores.tolist(), strict=True):
-                        tag_ids[index] = ids[: lengths[index]]
-                        probabilities[index] = values[: lengths[index]]
+            found = self._tag_batches([[rows[index] for index in batch] for batch in batches])
+            for batch, tagged in zip(batches, found, strict=True):
+                losses.append(tagged.loss.item())  # the first one of a group waits for the device, no other
+                ids_and_scores = zip(tagged.tag_ids.tolist(), tagged.scores.tolist(), strict=True)
+                for index, (ids, values) in zip(batch, ids_and_scores, strict=True):
+                    tag_ids[index] = ids[: lengths[index]]
+                    probabilities[index] = values[: lengths[index]]
         finally:
             self.model.train(was_training)
         n_targets = sum(target != IGNORE_ID for row in rows for target in row.targets)
@@ -144,25 +164,15 @@ class Tagger:
             padding_share=padding_share(lengths, batches),
         )
 
-    def _group_batches(
-        self, batches: Sequence[list[int]], lengths: Sequence[int]
-    ) -> Iterator[Sequence[list[int]]]:
-        """Give batches whose results may wait on the device together: one each on a processor."""
-        limit = 0 if self.model.device.type == "cpu" else SUBTOKENS_ON_DEVICE
-        group: list[list[int]] = []
-        n_subtokens = 0
-        for batch in batches:
-            group.append(batch)
-            n_subtokens += len(batch) * lengths[batch[0]]
-            if n_subtokens >= limit:
-                yield group
-                group, n_subtokens = [], 0
-        if group:
-            yield group
+    def _tag_batches(self, batches: Sequence[Batch]) -> Iterable[TaggedBatch]:
+        """Give the results of each batch, in order."""
+        if self.model.device.type == "cpu":
+            return compute_side_by_side(self._tag_batch, batches)
+        groups = group_batches(batches, SUBTOKENS_ON_DEVICE)
+        return (tagged for group in groups for tagged in [self._tag_batch(batch) for batch in group])
 
     @torch.inference_mode()
-    def _tag_batch(self, rows: Sequence[TokenizedWindow]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Give, still on the device, each subtoken's best tag, its probability, and the summed loss."""
+    def _tag_batch(self, rows: Batch) -> TaggedBatch:
         batch = self._collate(rows)
         if self.model.device.type == "cuda":  # else the copy would wait for what is being computed
             batch = {name: tensor.pin_memory() for name, tensor in batch.items()}
@@ -170,8 +180,50 @@ class Tagger:
         targets = batch.pop("labels")  # (rows, subtokens)
         logits = self.model(**batch).logits.float()  # (rows, subtokens, tags)
         loss = cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_ID, reduction="sum")
-        scores, best = logits.softmax(-1).max(-1)  # both (rows, subtokens)
-        return best, scores, loss
+        scores, tag_ids = logits.softmax(-1).max(-1)  # both (rows, subtokens)
+        return TaggedBatch(tag_ids, scores, loss)
+
+
+def compute_side_by_side(
+    compute: Callable[[Batch], TaggedBatch], batches: Sequence[Batch]
+) -> list[TaggedBatch]:
+    """Compute batches on a processor, each on a core of its own.
+
+    That is faster than all cores on one batch, which wait for each other at the end of each product.
+
+    Args:
+        compute: Called in threads of its own, several at a time.
+        batches: Fewer of them than torch has threads share these.
+
+    Returns:
+        What `compute` gives, in the order of the batches.
+    """
+    n_threads = torch.get_num_threads()
+    n_workers = min(n_threads, len(batches))
+    if n_workers < 2:
+        return [compute(batch) for batch in batches]
+    pool = ThreadPoolExecutor(
+        n_workers, initializer=torch.set_num_threads, initargs=(n_threads // n_workers,)
+    )
+    try:
+        return list(pool.map(compute, batches))
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C too
+        torch.set_num_threads(n_threads)  # the workers' number is else that of later threads
+
+
+def group_batches(batches: Sequence[Batch], limit: int) -> Iterator[list[Batch]]:
+    """Give batches whose results may wait on the device together, of `limit` subtokens or a little more."""
+    group: list[Batch] = []
+    n_subtokens = 0
+    for batch in batches:
+        group.append(batch)
+        n_subtokens += len(batch) * len(batch[0].window.input_ids)
+        if n_subtokens >= limit:
+            yield group
+            group, n_subtokens = [], 0
+    if group:
+        yield group
 
 
 def _load_model(folder: Path, *, has_new_head: bool, **settings: object) -> PreTrainedModel:

@@ -103,7 +103,7 @@ class TextTagger:
         self.max_length, self.stride = max_length, stride
 
     @classmethod
-    def load(cls, tagger_dir: Path, *, subtokens_per_batch: int) -> "TextTagger":
+    def load(cls, tagger_dir: Path, *, subtokens_per_batch: int | None = None) -> "TextTagger":
         """Load a fine-tuned tagger with the window settings of its training.
 
         Raises:

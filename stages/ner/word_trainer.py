@@ -39,7 +39,6 @@ from stages.ner.tokenized import TokenizedWindow
 
 logger = logging.getLogger(__name__)
 
-EVALUATION_BUDGET = 1_024  # subtokens at once, fastest on a processor; no score depends on it
 PROGRESS, BEST = "progress.json", "best.safetensors"
 
 
@@ -221,8 +220,7 @@ class WordTrainer(Trainer):
 
     def _score_validation(self) -> dict[str, float]:
         sentences, rows = self.validation
-        tagger = Tagger(self.model, subtokens_per_batch=EVALUATION_BUDGET)
-        tagged = tagger.tag(rows, [len(sentence.words) for sentence in sentences])
+        tagged = Tagger(self.model).tag(rows, [len(sentence.words) for sentence in sentences])
         pairs = list(zip(sentences, tagged.sentences, strict=True))
         scores = score_tags(
             gold=[sentence.outer for sentence, _ in pairs], predicted=[words.tags for _, words in pairs]

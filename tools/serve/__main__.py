@@ -36,8 +36,8 @@ def serve(
         int, typer.Option(min=1, help="Most requests that wait; one more is answered with 503.")
     ] = DEFAULTS.waiting,
     subtokens_per_batch: Annotated[
-        int, typer.Option(min=1, help="Most subtokens tagged at once; 8000 and more on a GPU.")
-    ] = 1024,
+        int | None, typer.Option(min=1, help="Most subtokens in a batch, instead of what suits the device.")
+    ] = None,
 ) -> None:
     """Serve a page at / and POST /predict; Ctrl-C ends it when what was taken is answered."""
     for number in (signal.SIGINT, signal.SIGTERM):
