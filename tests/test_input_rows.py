@@ -64,7 +64,10 @@ def test_standard_input_is_read_as_it_is_told(monkeypatch):
             "a.jsonl", b'{"text": "Gut"}\n[1]\n{"text": "Gut"}', ":2: it has neither", id="no-object"
         ),
         pytest.param(
-            "a.jsonl", b'{"text": "Gut"}\n{"text": "\\ud83c"}\n{"text": "Gut"}', ":2: character 1", id="half"
+            "a.jsonl",
+            b'{"text": "Gut"}\n{"text": "\\ud83c"}\n{"text": "Gut"}',
+            ":2: character 1 cannot",
+            id="half",
         ),
         pytest.param(
             "a.jsonl", b'{"text": "Gut"}\n' + b"[" * 10**5 + b'\n{"text": "Gut"}', ":2: ", id="nested-deeply"
@@ -128,7 +131,7 @@ def test_a_file_that_cannot_be_read_ends_it(name, content, message, tmp_path):
 def test_an_argument_that_is_not_utf8_is_bad():
     good, bad = read_arguments(["Bonn\nund", "\udcff"])
     assert good == Row("Bonn\nund")
-    assert "TEXT 2: character 1 is no Unicode character" in str(bad)
+    assert "TEXT 2: character 1 cannot be written in UTF-8" in str(bad)
 
 
 def test_the_meter_knows_the_bytes_read_of_all_files(tmp_path):

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.ner.errors import PipelineError
-from stages.ner.text import Word, split_text
+from stages.ner.text import Word, check_unicode, split_text
 
 STDIN = Path("-")
 MAX_LINE_BYTES = 16 * 2**20  # a longer line would be a file without line ends, and fill the memory
@@ -219,12 +219,7 @@ def _row_of_json(line: str) -> Row:
 
 
 def _row_of_text(text: str) -> Row:
-    """Refuse half of a surrogate pair, which JSON can hold."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(f"character {error.start + 1} is no Unicode character") from error
-    return Row(text)
+    return Row(check_unicode(text))
 
 
 def _row_of_words(words: Sequence[Any], source: str = "") -> Row:
@@ -234,7 +229,7 @@ def _row_of_words(words: Sequence[Any], source: str = "") -> Row:
         # CoNLL could not hold the others, and a tokeniser gives none of them.
         if not isinstance(word, str) or not word or BREAKS_A_LINE.search(word):
             raise ValueError(f"{word!r} is no word: it is empty, or holds a tab or a line's end")
-    _row_of_text(" ".join(words))
+    check_unicode(" ".join(words))
     return Row.of_words(words, source)
 
 

@@ -31,6 +31,19 @@ class Word:
     end: int
 
 
+def check_unicode(text: str) -> str:
+    """Refuse what JSON and a command line can hold, but no text: half of a surrogate pair.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"character {error.start + 1} cannot be written in UTF-8") from error
+    return text
+
+
 def split_text(text: str) -> list[list[Word]]:
     """Split a text into sentences and these into words.
 

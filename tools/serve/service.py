@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stages.ner.highlight import style_labels
 from stages.ner.output_formats import list_entities
 from stages.ner.pages import make_environment
+from stages.ner.text import check_unicode
 from tools.serve.tagging_queue import Limits, QueueFullError, TaggingQueue
 
 if TYPE_CHECKING:
@@ -47,19 +48,6 @@ EXAMPLE_ENTITIES: list[Any] = [
     {"start": 23, "end": 33, "label": "PER", "text": "Özgür Weiß", "score": 0.98},
     {"start": 37, "end": 44, "label": "LOC", "text": "Görlitz", "score": 0.97},
 ]
-
-
-def check_unicode(text: str) -> str:
-    """Refuse what JSON can write and UTF-8 cannot.
-
-    Raises:
-        ValueError: If half of a surrogate pair stands alone.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"Character {error.start} is half of a surrogate pair") from error
-    return text
 
 
 Text = Annotated[str, AfterValidator(check_unicode)]
