@@ -1,6 +1,7 @@
 """The tagger: one tag and one score a word, whatever the windows and batches."""
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -130,24 +131,31 @@ def test_results_may_wait_on_the_device(limit, sizes):
     assert [batch for group in groups for batch in group] == batches
 
 
-def test_a_device_of_its_own_gives_the_same(model, tokenizer, monkeypatch):
+@pytest.mark.parametrize("limit", [1, 400, 10**9])
+def test_a_device_of_its_own_gives_the_same(model, tokenizer, monkeypatch, limit):
     """The device is a pretence here: what is asked of it is computed on the processor."""
     rows = cut(tokenizer, SENTENCES, 64, 16)
     tagger = Tagger(model, subtokens_per_batch=100)
     expected = tagger.tag(rows, N_WORDS)
-    n_alone, tag_batch = [], tagger._tag_batch
+    sizes, tag_batch = [], tagger._tag_batch
+
+    def group_and_count(batches, most):
+        groups = list(group_batches(batches, most))
+        sizes.extend(len(group) for group in groups)
+        return groups
 
     def tag_batch_here(batch):
-        n_alone.append(len(batch))
         with monkeypatch.context() as patch:
             patch.setattr(type(model), "device", torch.device("cpu"))
             return tag_batch(batch)
 
     monkeypatch.setattr(tagger, "_tag_batch", tag_batch_here)
-    monkeypatch.setattr("stages.ner.tagger.SUBTOKENS_ON_DEVICE", 400)
+    monkeypatch.setattr("stages.ner.tagger.group_batches", group_and_count)
+    monkeypatch.setattr("stages.ner.tagger.SUBTOKENS_ON_DEVICE", limit)
     monkeypatch.setattr(type(model), "device", torch.device("meta"))
     assert tagger.tag(rows, N_WORDS) == expected
-    assert sum(n_alone) == len(rows)
+    assert len(sizes) > 5 if limit == 1 else max(sizes) > 1
+    assert (limit == 10**9) == (len(sizes) == 1)
 
 
 @pytest.fixture
@@ -158,11 +166,20 @@ def two_threads():
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_batches_side_by_side_give_what_they_give_one_by_one(model, tokenizer):
+def test_batches_side_by_side_give_what_they_give_one_by_one(model, tokenizer, monkeypatch):
     """To the last bit: each is computed by one thread, as on a machine with one core."""
     rows = cut(tokenizer, SENTENCES, 64, 16)
     tagger = Tagger(model, subtokens_per_batch=100)
+    threads, tag_batch = [], tagger._tag_batch
+
+    def tag_batch_and_count(batch):
+        threads.append((threading.current_thread().name, torch.get_num_threads()))
+        return tag_batch(batch)
+
+    monkeypatch.setattr(tagger, "_tag_batch", tag_batch_and_count)
     side_by_side = [tagger.tag(rows, N_WORDS) for _ in range(3)]
+    assert {n for _, n in threads} == {1}
+    assert threading.main_thread().name not in dict(threads)
     torch.set_num_threads(1)
     assert side_by_side == [tagger.tag(rows, N_WORDS)] * 3
 
