@@ -14,7 +14,7 @@ help: ## Show the targets
 
 run: $(VENV)/.run ## Set up, run what changed of the pipeline, print the headline scores
 	dvc repro
-	@python -m tools.headline
+	@ner headline
 
 # Where dvc.lock comes out as committed, the tag is the commit itself. A revision without a pipeline, or one
 # that fails, is tagged as it is: compare then says what it lacks.
@@ -30,12 +30,12 @@ baseline: $(VENV)/.run ## Reproduce the revision BASELINE= on this machine besid
 	@git worktree remove --force $(BASELINE_TREE)
 
 check: $(VENV)/.run ## Check that dvc.lock and metrics/ are what this code and params.yaml produce, and the cache whole
-	@python -m tools.check
-	@python -m tools.check_cache
+	@ner check
+	@ner check-cache
 
 # Each empty one is left to the tool: BASELINE is main, else origin/main; CANDIDATE the workspace.
 compare: $(VENV)/.run ## Compare with BASELINE=main; also CANDIDATE=, MAX_DROP=, FORMAT=, PULL=1, ACCEPT_INCOMPARABLE=1
-	@python -m tools.compare $(if $(BASELINE),--baseline "$(BASELINE)") $(if $(CANDIDATE),--candidate "$(CANDIDATE)") \
+	@ner compare $(if $(BASELINE),--baseline "$(BASELINE)") $(if $(CANDIDATE),--candidate "$(CANDIDATE)") \
 		$(if $(MAX_DROP),--max-drop "$(MAX_DROP)") $(if $(FORMAT),--format "$(FORMAT)") $(if $(PULL),--pull) \
 		$(if $(filter 1,$(ACCEPT_INCOMPARABLE)),--accept-incomparable)
 
@@ -46,10 +46,10 @@ experiments: $(VENV)/.run ## Show the experiments side by side: parameters that 
 	@dvc exp show --only-changed --hide-workspace --no-pager --drop '$(HIDDEN)'
 
 seeds: $(VENV)/.run ## Run SEEDS=1,2,3 as experiments; mean and standard deviation of the scores
-	@python -m tools.seeds "$(SEEDS)"
+	@ner seeds "$(SEEDS)"
 
 search: $(VENV)/.run ## Search the ranges of search.yaml for the best validation F1
-	@python -m tools.search
+	@ner search
 
 test: $(VENV)/.dev lint ## Set up, run the linters and all tests but the slow ones
 	python -m pytest -m "not slow"
@@ -61,6 +61,7 @@ lint: $(VENV)/.dev ## Check format, style and types
 	ruff format --check .
 	ruff check .
 	mypy
+	lint-imports
 
 browser: ## Install Chromium for the browser tests (Debian and Ubuntu, as root)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
@@ -90,16 +91,18 @@ $(VENV)/bin/python:
 		echo "error: Python cannot make a virtual environment. Remedy: install its venv module (Debian: apt install python3.11-venv)" >&2; exit 1; }
 
 # The lock first, each file checked against its hash; the second line then finds all but torch in place.
-$(VENV)/.run: requirements.lock requirements.txt $(VENV)/bin/python
+$(VENV)/.run: pyproject.toml requirements.lock requirements.txt $(VENV)/bin/python
 	python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	python -m pip install --quiet -r requirements.txt
+	python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.ray: requirements-ray.txt $(VENV)/.dev
 	python -m pip install --quiet -r requirements-ray.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock requirements-dev.txt requirements-onnx.txt requirements.txt $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml requirements-dev.lock requirements-dev.txt requirements-onnx.txt requirements.txt $(VENV)/bin/python
 	python -m pip install --quiet --require-hashes --no-deps -r requirements-dev.lock
 	python -m pip install --quiet -r requirements-dev.txt
+	python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.run

@@ -1,1 +1,1 @@
-"""What DVC runs: one module per stage, over the nouns in `stages.ner`."""
+"""What DVC runs: one module per stage, over the nouns in `ner`."""

@@ -6,79 +6,23 @@ Reads the corpus (`data/raw`) and the encoder's tokenizer (`models/pretrained`).
 
 import argparse
 import logging
-from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from pydantic import Field, NonNegativeInt, PositiveInt
-
-from stages.ner.alignment import IGNORE_ID, Window, align_tag_ids, cut_windows, is_truncated
-from stages.ner.corpus import SPLITS, Sentence, iterate_split, read_tag_set
-from stages.ner.errors import PipelineError, run_command
-from stages.ner.files import whole_folder, write_json
-from stages.ner.labels import OUTSIDE, TagSet
-from stages.ner.params import Params, load_params
-from stages.ner.spans import decode_spans, repair_tags
-from stages.ner.tokenized import TokenizedWindow, write_windows
-from stages.ner.tokenizer import WordTokenizer
+from ner.annotation.sentences import SPLITS
+from ner.core.command import run_command
+from ner.core.files import whole_folder, write_json
+from ner.core.params import Params, load_params
+from ner.windows.splits import SplitCounts, TokenizeParams, check_lengths, tokenize_split
+from ner.windows.tokenized import write_windows
+from ner.windows.tokenizer import WordTokenizer
 
 logger = logging.getLogger(__name__)
-
-SENTENCES_PER_BATCH = 1_000
-
-
-class TokenizeParams(Params):
-    """Section `tokenize`: how words become subtokens with targets."""
-
-    label_all_tokens: bool = Field(description="true: every subtoken gets its word's tag; false: the first.")
-    max_length: PositiveInt = Field(description="Most subtokens in a window, special tokens included.")
-    stride: NonNegativeInt = Field(description="Most subtokens that two windows of a sentence share.")
 
 
 class StageParams(Params):
     """What this stage reads of params.yaml."""
 
     tokenize: TokenizeParams
-
-
-class SplitCounts:
-    """What tokenising a split amounts to, counted as its rows pass through."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.by_label: Counter[str] = Counter()
-        self.max_subtokens = 0
-
-    def add(self, sentence: Sentence, pieces: list[list[int]], n_truncated: int) -> None:
-        """Count a sentence."""
-        self.counts["sentences"] += 1
-        self.counts["words"] += len(sentence.words)
-        self.counts["words_without_subtoken"] += sum(not piece for piece in pieces)
-        self.counts["truncated_words"] += n_truncated
-
-    def add_window(self, window: Window, targets: list[int], tag_set: TagSet) -> None:
-        """Count a window, and the entities that seqeval sees in its targets.
-
-        Its default mode, which the notebook uses, takes an I- tag that continues nothing for an entity:
-        the rest of a name that began in the window before, or at a word without subtoken.
-        """
-        self.counts["windows"] += 1
-        self.counts["subtokens"] += len(window.input_ids)
-        self.max_subtokens = max(self.max_subtokens, len(window.input_ids))
-        tags = [tag_set.tags[target] for target in targets if target != IGNORE_ID]
-        if tags.count(OUTSIDE) < len(tags):  # two in five of GermEval's hold no name
-            self.by_label.update(span.label for span in decode_spans(repair_tags(tags)[0]))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the keys of `metrics/tokenize.json`."""
-        return {
-            **self.counts,
-            "max_subtokens": self.max_subtokens,
-            "subtoken_entities": self.by_label.total(),
-            "subtoken_entities_by_label": dict(self.by_label),
-        }
 
 
 def tokenize_align(raw_dir: Path, encoder_dir: Path, tokenized_dir: Path, counts_file: Path) -> None:
@@ -106,58 +50,6 @@ def tokenize_align(raw_dir: Path, encoder_dir: Path, tokenized_dir: Path, counts
             count.counts["words_without_subtoken"],
             count.counts["truncated_words"],
         )
-
-
-def check_lengths(params: TokenizeParams, tokenizer: WordTokenizer) -> None:
-    """Refuse windows that the encoder cannot take, or that have no room for words.
-
-    Raises:
-        PipelineError: Names the parameter, its value and what it may be.
-    """
-    n_special = len(tokenizer.prefix) + len(tokenizer.suffix)
-    if tokenizer.max_length and params.max_length > tokenizer.max_length:
-        raise PipelineError(
-            f"params.yaml: tokenize.max_length is {params.max_length}, more than the encoder takes.",
-            remedy=f"set it to at most {tokenizer.max_length}.",
-        )
-    if params.max_length <= n_special:
-        raise PipelineError(
-            f"params.yaml: tokenize.max_length is {params.max_length}, no more than the special tokens need.",
-            remedy=f"set it to at least {n_special + 1}; most sentences need 128.",
-        )
-    if params.stride >= params.max_length - n_special:
-        raise PipelineError(
-            f"params.yaml: tokenize.stride is {params.stride}, as much as a window holds.",
-            remedy=f"set it below {params.max_length - n_special}.",
-        )
-
-
-def tokenize_split(
-    raw_file: Path, tokenizer: WordTokenizer, params: TokenizeParams, counts: SplitCounts
-) -> Iterator[TokenizedWindow]:
-    """Turn the sentences of a split into windows, batch by batch, and count them into `counts`."""
-    tag_set = read_tag_set(raw_file)
-    n_special = len(tokenizer.prefix) + len(tokenizer.suffix)
-    sentences = iterate_split(raw_file)
-    number = 0
-    while batch := list(islice(sentences, SENTENCES_PER_BATCH)):
-        for sentence, pieces in zip(batch, tokenizer.encode([s.words for s in batch]), strict=True):
-            n_truncated = sum(
-                is_truncated(piece, n_special=n_special, max_length=params.max_length) for piece in pieces
-            )
-            counts.add(sentence, pieces, n_truncated)
-            tag_ids = [tag_set.id_of(tag) for tag in sentence.outer]
-            for window in cut_windows(
-                pieces,
-                prefix=tokenizer.prefix,
-                suffix=tokenizer.suffix,
-                max_length=params.max_length,
-                stride=params.stride,
-            ):
-                targets = align_tag_ids(window, tag_ids, label_all_tokens=params.label_all_tokens)
-                counts.add_window(window, targets, tag_set)
-                yield TokenizedWindow(number, window, targets)
-            number += 1
 
 
 def main() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import start_browser
-from tests.pipeline_clone import ROOT, Clone, make_tiny_clone
-from tests.tiny_encoder import build_tiny_encoder
+from tests.support.browser import start_browser
+from tests.support.pipeline_clone import ROOT, Clone, make_tiny_clone
+from tests.support.tiny_encoder import build_tiny_encoder
 
 
 @pytest.fixture

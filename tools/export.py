@@ -1,4 +1,4 @@
-"""Put the tagger into another form: `python -m tools.export --to hub-folder`, or `--to onnx`."""
+"""Put the tagger into another form: `ner export --to hub-folder`, or `--to onnx`."""
 
 import shutil
 import time
@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stages.ner.corpus import Sentence, read_split
-from stages.ner.errors import PipelineError, run_command
-from stages.ner.files import whole_folder
-from stages.ner.onnx_export import write_onnx_folder
-from stages.ner.onnx_tagger import MODEL, load_text_tagger
-from stages.ner.scores import score_tags
+from ner.annotation.counts import score_tags
+from ner.annotation.sentences import Sentence, read_split
+from ner.core.errors import PipelineError
+from ner.core.files import whole_folder
+from ner.onnx.export import write_onnx_folder
+from ner.onnx.tagger import MODEL, load_text_tagger
 
 TAGGER_DIR = Path("models/ner")
 CARD = Path("metrics/report/MODEL_CARD.md")
@@ -65,7 +65,7 @@ def export(
     check_place(output, proof=MODEL, source=model)
     with whole_folder(output) as staging:
         write_onnx_folder(model, staging, int8=int8)
-    console.print(f"{to.value}: {output} (python -m tools.predict --model {output})", soft_wrap=True)
+    console.print(f"{to.value}: {output} (ner predict --model {output})", soft_wrap=True)
     if check:
         console.print(compare_taggers(model, output, sentences))
 
@@ -145,7 +145,3 @@ def compare_taggers(original: Path, exported: Path, sentences: list[Sentence]) -
             f"{len(sentences) / seconds:.1f}",
         )
     return table
-
-
-if __name__ == "__main__":
-    run_command(app)

@@ -1,1 +1,1 @@
-"""The tagger as a web service and a page: `python -m tools.serve`."""
+"""The tagger as a web service and a page: `ner serve`."""

@@ -15,18 +15,18 @@ from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stages.ner.highlight import style_labels
-from stages.ner.output_formats import list_entities
-from stages.ner.pages import make_environment
-from stages.ner.text import check_unicode
+from ner.reporting.highlight import style_labels
+from ner.reporting.pages import make_environment
+from ner.text.splitting import check_unicode
+from tools.predict.output_formats import list_entities
 from tools.serve.tagging_queue import Limits, QueueFullError, TaggingQueue
 
 if TYPE_CHECKING:
-    from stages.ner.text_tagger import Name
+    from ner.text.text_tagger import Entity
 
 PAGE_DIR = Path(__file__).parent / "page"
 # The page shows labels in the colours of the report: one palette.
-REPORT_CSS = Path(__file__).parents[2] / "stages/templates/report.css"
+REPORT_CSS = Path(__file__).parents[2] / "ner/reporting/templates/report.css"
 FILES = {"page.css": PAGE_DIR / "page.css", "page.js": PAGE_DIR / "page.js", "report.css": REPORT_CSS}
 
 BODY_SECONDS = 10.0  # for a request's body to arrive
@@ -65,7 +65,7 @@ class Texts(BaseModel, extra="forbid"):
     texts: list[Text] = Field(min_length=1)
 
 
-class Entity(BaseModel):
+class EntityAnswer(BaseModel):
     """A name found in a text."""
 
     start: int = Field(description="Its first character; Unicode code points are counted, as Python does.")
@@ -75,11 +75,11 @@ class Entity(BaseModel):
     score: float = Field(ge=0, le=1, description="Mean probability of the tags of its words.")
 
 
-class TaggedText(BaseModel):
+class TextAnswer(BaseModel):
     """A text and its names from left to right."""
 
     text: str
-    entities: list[Entity]
+    entities: list[EntityAnswer]
 
     model_config = {"json_schema_extra": {"examples": [{"text": EXAMPLE, "entities": EXAMPLE_ENTITIES}]}}
 
@@ -241,7 +241,7 @@ def make_service(queue: TaggingQueue, *, model: str, labels: Sequence[str]) -> F
     )
     async def predict(
         body: Annotated[PredictBody, Body(openapi_examples=BODY_EXAMPLES)], request: Request
-    ) -> TaggedText | list[TaggedText]:
+    ) -> TextAnswer | list[TextAnswer]:
         texts = [body.text] if isinstance(body, OneText) else body.texts
         check_size(texts, limits)
         try:
@@ -252,7 +252,7 @@ def make_service(queue: TaggingQueue, *, model: str, labels: Sequence[str]) -> F
             ) from None
         names = await wait_for(future, request)
         tagged = [
-            TaggedText(text=text, entities=[Entity(**one) for one in list_entities(found)])
+            TextAnswer(text=text, entities=[EntityAnswer(**one) for one in list_entities(found)])
             for text, found in zip(texts, names, strict=True)
         ]
         return tagged[0] if isinstance(body, OneText) else tagged
@@ -274,7 +274,7 @@ def check_size(texts: Sequence[str], limits: Limits) -> None:
             raise HTTPException(422, f"The request holds {n:,} {what}; at most {most:,} are taken at once.")
 
 
-async def wait_for(future: "Future[list[list[Name]]]", request: Request) -> "list[list[Name]]":
+async def wait_for(future: "Future[list[list[Entity]]]", request: Request) -> "list[list[Entity]]":
     """Wait for the tagger, but give it up when the client has gone.
 
     Args:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:  # torch: seconds that `--help` and an occupied port do without
-    from stages.ner.text_tagger import Name
+    from ner.text.text_tagger import Entity
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ BYTES_PER_CHARACTER, BYTES_PER_TEXT, BYTES_PER_BODY = 12, 16, 1024
 class TagsTexts(Protocol):
     """What finds the names in texts, such as `TextTagger`."""
 
-    def tag_texts(self, texts: Sequence[str]) -> "list[list[Name]]":
+    def tag_texts(self, texts: Sequence[str]) -> "list[list[Entity]]":
         """Give the names of each text. Shape: (n_texts, n_names)."""
 
 
@@ -53,7 +53,7 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class _Job:
     texts: Sequence[str]
-    names: "Future[list[list[Name]]]" = field(default_factory=Future)
+    entities: "Future[list[list[Entity]]]" = field(default_factory=Future)
 
     @property
     def n_characters(self) -> int:
@@ -94,7 +94,7 @@ class TaggingQueue:
         """Whether requests are taken and answered."""
         return self._thread.is_alive() and not self._is_closing
 
-    def submit(self, texts: Sequence[str]) -> "Future[list[list[Name]]]":
+    def submit(self, texts: Sequence[str]) -> "Future[list[list[Entity]]]":
         """Queue the texts of a request.
 
         Args:
@@ -108,12 +108,12 @@ class TaggingQueue:
         """
         job = _Job(texts)
         with self._changed:
-            self._waiting = deque(one for one in self._waiting if not one.names.cancelled())
+            self._waiting = deque(one for one in self._waiting if not one.entities.cancelled())
             if self._is_closing or len(self._waiting) >= self.limits.waiting:
                 raise QueueFullError
             self._waiting.append(job)
             self._changed.notify()
-        return job.names
+        return job.entities
 
     def _run(self) -> None:
         while True:
@@ -138,7 +138,7 @@ class TaggingQueue:
             if jobs and is_over:
                 break
             self._waiting.popleft()
-            if job.names.set_running_or_notify_cancel():
+            if job.entities.set_running_or_notify_cancel():
                 jobs.append(job)
                 n_texts += len(job.texts)
                 n_characters += job.n_characters
@@ -146,7 +146,7 @@ class TaggingQueue:
 
     def _answer(self, jobs: Sequence[_Job]) -> None:
         try:
-            names = iter(self._tagger.tag_texts([text for job in jobs for text in job.texts]))
+            found = iter(self._tagger.tag_texts([text for job in jobs for text in job.texts]))
         except Exception as error:  # noqa: BLE001 - whatever it is, the thread must live on
             if len(jobs) > 1:  # whose text it was is not known: the others shall not pay for it
                 for job in jobs:
@@ -155,7 +155,7 @@ class TaggingQueue:
             # Without the message, which may quote the text.
             place = traceback.extract_tb(error.__traceback__)[-1]
             logger.error("tagging failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
-            jobs[0].names.set_exception(error)
+            jobs[0].entities.set_exception(error)
             return
         for job in jobs:
-            job.names.set_result(list(islice(names, len(job.texts))))
+            job.entities.set_result(list(islice(found, len(job.texts))))

@@ -1,0 +1,1 @@
+"""Makes the corpus in data/sample."""

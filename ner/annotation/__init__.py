@@ -1,0 +1,1 @@
+"""Labels, tags, entities, sentences and their counts."""

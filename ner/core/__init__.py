@@ -1,0 +1,1 @@
+"""What knows nothing of entities: parameters, errors, files, speed."""

@@ -1,0 +1,22 @@
+"""An error that the user can act on."""
+
+from ner.core.escaping import escape_controls
+
+LONGEST_PROBLEM = 1_000  # characters; a corpus may hold a word of a megabyte
+
+
+class PipelineError(Exception):
+    """A stage cannot go on, and the user can do something about it.
+
+    The message is one line, so that it survives `grep`, a job summary and DVC's own output.
+
+    Args:
+        problem: What is wrong, naming the file and line or the parameter, as a sentence.
+        remedy: What to do next, as an instruction.
+    """
+
+    def __init__(self, problem: str, *, remedy: str) -> None:
+        if len(problem) > LONGEST_PROBLEM:
+            problem = f"{problem[: LONGEST_PROBLEM // 2]} … {problem[-LONGEST_PROBLEM // 2 :]}"
+        # A library's reason that is quoted in `problem` may have several lines.
+        super().__init__(escape_controls(" ".join(f"{problem} Remedy: {remedy}".splitlines())))

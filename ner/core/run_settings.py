@@ -1,0 +1,25 @@
+"""Section `run` of params.yaml: how results are computed, never what they are."""
+
+from pydantic import Field, PositiveInt
+
+from ner.core.params import Params
+
+
+class RunParams(Params):
+    """Section `run`: how it is computed. Nothing here can change a result, so no stage is rerun for it."""
+
+    checkpoint_steps: PositiveInt = Field(
+        description="Optimiser steps between two checkpoints, from which an interrupted run goes on."
+    )
+    launcher: str = Field(
+        min_length=1, description="What starts fine_tune: python, torchrun or accelerate launch with options."
+    )
+    subtokens_per_batch: PositiveInt | None = Field(
+        description="Most subtokens in a batch when tagging, padding included; null: what suits the device."
+    )
+
+
+class RunSection(Params):
+    """The section as a stage reads it: apart from what decides its result."""
+
+    run: RunParams

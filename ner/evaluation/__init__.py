@@ -1,0 +1,1 @@
+"""Scores of a tagged split, and what follows from them."""

@@ -1,0 +1,49 @@
+"""Everything else that is scored: the keys of `metrics/scores.json`."""
+
+from typing import Any
+
+from ner.annotation.labels import TagSet
+from ner.annotation.spans import decode_spans
+from ner.evaluation.coarse import score_coarse
+from ner.evaluation.mistakes import count_mistakes
+from ner.evaluation.official import score_official
+from ner.evaluation.splits import EvaluatedSplit
+from ner.evaluation.subtoken_scores import score_subtokens
+
+
+def describe_split(split: EvaluatedSplit, tag_set: TagSet) -> dict[str, Any]:
+    """Give the keys of `metrics/scores.json` for a split."""
+    spans = {"gold": split.gold, "predicted": split.predicted}
+    details = {
+        "by_label": {
+            label: {**counts.to_dict(), "support": counts.gold}
+            for label, counts in split.scores.by_label.items()
+        },
+        "subtoken": score_subtokens(split.rows, split.tagged.subtoken_tag_ids, tag_set),
+        "errors": count_mistakes(split.pairings),
+        "calibration": {"ece": split.calibration.ece},
+    }
+    coarse = score_coarse(**spans, labels=tag_set.labels)
+    if coarse:
+        details["coarse"] = coarse.overall.to_dict()
+    if all(sentence.inner is not None for sentence in split.sentences):
+        details["official"] = describe_official(split, tag_set)
+    return details
+
+
+def describe_official(split: EvaluatedSplit, tag_set: TagSet) -> dict[str, dict[str, float]]:
+    """Give the GermEval metrics of a tagger that knows the outer level alone, and the most it can reach."""
+    official = score_official(
+        gold_outer=split.gold,
+        gold_inner=[decode_spans(sentence.inner or []) for sentence in split.sentences],
+        predicted_outer=split.predicted,
+        predicted_inner=[[] for _ in split.sentences],
+        labels=tag_set.labels,
+    )
+    most = {"max_recall": official.max_recall}
+    return {
+        "m1": {**official.m1.to_dict(), **most},
+        "m2": {**official.m2.to_dict(), **most},
+        "m3_outer": official.m3_outer.to_dict(),
+        "m3_inner": official.m3_inner.to_dict(),
+    }

@@ -1,0 +1,1 @@
+"""The tagger on ONNX Runtime."""

@@ -1,0 +1,1 @@
+"""Where a corpus and an encoder come from."""

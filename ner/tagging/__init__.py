@@ -1,0 +1,1 @@
+"""The tagger: model, device, precision, and the one decoder."""

@@ -1,0 +1,131 @@
+"""From logits to one tag a word: the one decoder, for PyTorch and ONNX Runtime alike.
+
+A decoder that looks at more than one subtoken, such as Viterbi over the tags, changes `decode_words` alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ner.annotation.labels import OUTSIDE
+from ner.annotation.spans import repair_tags
+from ner.windows.alignment import first_subtokens
+from ner.windows.tokenized import TokenizedWindow
+
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedWords:
+    """The tags of one sentence.
+
+    Args:
+        tags: One tag a word, valid IOB2. Shape: (n_words,).
+        scores: Probability of each word's tag, from 0 to 1; 0 for a word that has no subtoken: it was
+            not seen and is `O`. Shape: (n_words,).
+        n_repaired: How many `I-` tags continued nothing and became `B-`.
+    """
+
+    tags: list[str]
+    scores: list[float]
+    n_repaired: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedSplit:
+    """What the tagger says of a whole split.
+
+    Args:
+        sentences: In corpus order. Shape: (n_sentences,).
+        subtoken_tag_ids: Best tag of every subtoken of every window, in the order of the windows:
+            what the original notebook scores. Shape: (n_windows, n_subtokens).
+        loss: Mean cross-entropy over the targets that are not ignored; 0 if there are none.
+        padding_share: Share of the computed subtokens that was padding.
+    """
+
+    sentences: list[TaggedWords]
+    subtoken_tag_ids: list[list[int]]
+    loss: float
+    padding_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class WindowLogits:
+    """What the head says of one window, as far as decoding needs it.
+
+    Args:
+        subtoken_tag_ids: Best tag of every subtoken. Shape: (n_subtokens,).
+        words: Word of each row of `logits`, counted from the window's first word. Shape: (n_owned_words,).
+        logits: Of the first subtoken of each word. Shape: (n_owned_words, n_tags).
+    """
+
+    subtoken_tag_ids: NDArray[np.int16]
+    words: list[int]
+    logits: Logits
+
+
+def read_window(logits: Logits, row: TokenizedWindow) -> WindowLogits:
+    """Keep of a window's logits what decoding needs.
+
+    Args:
+        logits: Padding may follow the window's own. Shape: (at least n_subtokens, n_tags).
+        row: The window.
+    """
+    pairs = list(first_subtokens(row.window.word_ids))
+    positions = [position for position, _ in pairs]
+    n_subtokens = len(row.window.input_ids)
+    return WindowLogits(
+        subtoken_tag_ids=logits[:n_subtokens].argmax(-1).astype(np.int16),
+        words=[word for _, word in pairs],
+        logits=logits[positions],  # indexing with a list copies: the batch is freed
+    )
+
+
+def decode_words(logits: Logits, tag_names: Sequence[str]) -> tuple[list[str], list[float]]:
+    """Choose the tag of each word: its best one, whatever stands beside it.
+
+    Args:
+        logits: One row a word. Shape: (n_words, n_tags).
+        tag_names: Name of each tag id. Shape: (n_tags,).
+
+    Returns:
+        Tag and probability of each word. Shape of both: (n_words,).
+    """
+    best = logits.argmax(-1)
+    # The best tag's probability: one over the sum of what the others are beside it.
+    probabilities = 1 / np.exp(logits - logits.max(-1, keepdims=True)).sum(-1)
+    return [tag_names[number] for number in best.tolist()], probabilities.tolist()
+
+
+def decode_sentences(
+    rows: Sequence[TokenizedWindow],
+    windows: Sequence[WindowLogits | None],
+    n_words: Sequence[int],
+    tag_names: Sequence[str],
+) -> list[TaggedWords]:
+    """Give each word its first subtoken's tag, then repair IOB2.
+
+    Args:
+        rows: The windows of all sentences. Shape: (n_windows,).
+        windows: The logits of each; None for a window without subtokens. Shape: (n_windows,).
+        n_words: Words of each sentence. Shape: (n_sentences,).
+        tag_names: Name of each tag id. Shape: (n_tags,).
+
+    Returns:
+        In corpus order. Shape: (n_sentences,).
+    """
+    tags = [[OUTSIDE] * n for n in n_words]
+    scores = [[0.0] * n for n in n_words]
+    for row, window in zip(rows, windows, strict=True):
+        if window is None or not window.words:
+            continue
+        for word, tag, score in zip(window.words, *decode_words(window.logits, tag_names), strict=True):
+            tags[row.sentence][row.window.first_word + word] = tag
+            scores[row.sentence][row.window.first_word + word] = score
+    tagged = []
+    for sentence_tags, sentence_scores in zip(tags, scores, strict=True):
+        repaired, n_repaired = repair_tags(sentence_tags)
+        tagged.append(TaggedWords(repaired, sentence_scores, n_repaired))
+    return tagged

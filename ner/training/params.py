@@ -1,0 +1,26 @@
+"""The settings of a training run in params.yaml."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from ner.core.params import Params
+
+
+class TrainParams(Params):
+    """Section `train`: one training run."""
+
+    lr: PositiveFloat = Field(description="Peak learning rate, reached at the end of warm-up.")
+    batch_size: PositiveInt = Field(
+        le=100_000, description="Windows in an optimiser step, of all processes together."
+    )
+    epochs: PositiveInt = Field(le=10_000, description="Passes over the training split.")
+    weight_decay: NonNegativeFloat = Field(description="AdamW's decay of all weights but biases and norms.")
+    warmup_share: float = Field(
+        ge=0, le=1, description="Share of the optimiser steps spent warming up, 0 to 1."
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(description="Number type of the arithmetic.")
+    gradient_accumulation_steps: PositiveInt = Field(
+        description="Parts of a batch that are computed one after the other, to save memory."
+    )
+    gradient_checkpointing: bool = Field(description="Whether to compute activations twice, to save memory.")

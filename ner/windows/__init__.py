@@ -1,0 +1,1 @@
+"""From words to the windows that an encoder sees."""

@@ -1,0 +1,139 @@
+"""The encoder's own tokenizer, applied to words that are already split."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from ner.core.errors import PipelineError
+
+ROBERTA_LIKE = {
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "xlm-roberta-xl",
+    "roberta-prelayernorm",
+    "xmod",
+    "longformer",
+    "luke",
+    "mpnet",
+    "ibert",
+    "data2vec-text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WordTokenizer:
+    """A fast tokenizer (WordPiece, SentencePiece or byte-level) that takes sentences as lists of words.
+
+    Args:
+        tokenizer: The library's tokenizer, without truncation and padding.
+        prefix: Special tokens that the encoder expects before a sentence.
+        suffix: Special tokens that it expects after one.
+        max_length: Most subtokens that the encoder takes, special tokens included; None if it has no limit.
+    """
+
+    tokenizer: Tokenizer
+    prefix: list[int]
+    suffix: list[int]
+    max_length: int | None
+
+    @classmethod
+    def load(cls, encoder_dir: Path) -> "WordTokenizer":
+        """Load `tokenizer.json` from a checkpoint's folder, without torch or transformers.
+
+        Raises:
+            PipelineError: If there is none: a slow tokenizer cannot tell which word a subtoken is from.
+                Or if it cannot be used.
+        """
+        path = encoder_dir / "tokenizer.json"
+        if not encoder_dir.is_dir():
+            raise PipelineError(
+                f"{encoder_dir}: no such folder.", remedy="make it with dvc repro, or fetch it with dvc pull."
+            )
+        if not path.is_file():
+            raise PipelineError(
+                f"model.checkpoint: {encoder_dir} has no tokenizer.json, so its tokenizer is a slow one.",
+                remedy="choose a checkpoint with a fast tokenizer.",
+            )
+        try:
+            definition = json.loads(path.read_text(encoding="utf-8"))
+            if _is_byte_level(definition.get("pre_tokenizer")):
+                _add_prefix_space(definition)
+            tokenizer = Tokenizer.from_str(json.dumps(definition))
+            max_length = _read_max_length(encoder_dir)
+        except Exception as error:  # the library has no class of its own for its errors
+            raise _unusable(path, str(error)) from error
+        tokenizer.no_truncation()  # a checkpoint may bring both along: MiniLM's cuts at 128 and pads to it
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True  # a word spelt `[SEP]` is a word
+        try:
+            bare = tokenizer.encode(["a"], is_pretokenized=True, add_special_tokens=False).ids
+            dressed = tokenizer.encode(["a"], is_pretokenized=True).ids
+        except Exception as error:  # as above
+            raise _unusable(path, str(error)) from error
+        starts = [i for i in range(len(dressed)) if dressed[i : i + len(bare)] == bare]
+        if not bare or not starts:
+            raise _unusable(path, "it gives the word 'a' no subtoken")
+        start = starts[0]
+        return cls(tokenizer, dressed[:start], dressed[start + len(bare) :], max_length)
+
+    def encode(self, sentences: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+        """Split words into subtokens.
+
+        Args:
+            sentences: Words of each sentence. Shape: (n_sentences, n_words).
+
+        Returns:
+            Subtoken ids of each word; none for a word that the tokenizer drops, such as a control
+            character. Shape: (n_sentences, n_words, n_subtokens of the word).
+        """
+        encodings = self.tokenizer.encode_batch(
+            [list(words) for words in sentences], is_pretokenized=True, add_special_tokens=False
+        )
+        result = []
+        for words, encoding in zip(sentences, encodings, strict=True):
+            pieces: list[list[int]] = [[] for _ in words]
+            for subtoken, word in zip(encoding.ids, encoding.word_ids, strict=True):
+                if word is not None:
+                    pieces[word].append(subtoken)
+            result.append(pieces)
+        return result
+
+
+def _is_byte_level(pre_tokenizer: dict[str, Any] | None) -> bool:
+    if pre_tokenizer is None:
+        return False
+    parts = pre_tokenizer.get("pretokenizers", [])
+    return pre_tokenizer["type"] == "ByteLevel" or any(_is_byte_level(part) for part in parts)
+
+
+def _add_prefix_space(definition: dict[str, Any]) -> None:
+    """Let a byte-level tokenizer see each word as in running text, with a blank before it.
+
+    ByteLevel's own `add_prefix_space` would put one before every piece where a pattern splits words
+    first, as in the tokenizers of EuroBERT and Llama 3: `Berlin-Reise` as ` Berlin` and ` -Reise`.
+    """
+    parts = [definition["normalizer"], {"type": "Prepend", "prepend": " "}]
+    definition["normalizer"] = {"type": "Sequence", "normalizers": [part for part in parts if part]}
+
+
+def _unusable(path: Path, reason: str) -> PipelineError:
+    return PipelineError(
+        f"model.checkpoint: {path} cannot be used ({reason}).", remedy="choose another checkpoint."
+    )
+
+
+def _read_max_length(encoder_dir: Path) -> int | None:
+    """Find how many subtokens the encoder takes, from its tokenizer's settings and its positions."""
+    config = json.loads((encoder_dir / "config.json").read_text(encoding="utf-8"))
+    settings_file = encoder_dir / "tokenizer_config.json"
+    settings = json.loads(settings_file.read_text(encoding="utf-8")) if settings_file.is_file() else {}
+    positions = config.get("max_position_embeddings")
+    if positions and config.get("model_type") in ROBERTA_LIKE:
+        positions -= config.get("pad_token_id", 1) + 1  # these count positions from behind the padding id
+    limits = [limit for limit in (positions, settings.get("model_max_length")) if limit and limit > 0]
+    return int(min(limits)) if limits and min(limits) < 10**6 else None  # 1e30 stands for "no limit"

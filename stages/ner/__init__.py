@@ -1,6 +1,0 @@
-"""The nouns that the stages share; imports go one way, from `errors` upwards."""
-
-import os
-
-# Read when pyarrow is first imported: its own allocator keeps what was freed, 18 MiB of it in `evaluate`.
-os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

@@ -1,0 +1,227 @@
+"""Training in batches of similar length, the best epoch, and runs that go on where they were cut off."""
+
+import json
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import TrainerCallback
+
+from ner.core.errors import PipelineError
+from ner.training.results import tabulate_epochs
+from ner.training.runs import SEAL
+from ner.training.sampler import LengthSampler
+from ner.training.trainer import mean_loss
+from ner.windows.batching import epoch_batches
+from tests.support.tiny_encoder import build_tiny_encoder
+from tests.support.tiny_training import make_rows, make_trainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+STEPS_PER_EPOCH = 4  # 13 rows in batches of 4
+
+
+@pytest.fixture(scope="module")
+def encoder_dir(tmp_path_factory):
+    return build_tiny_encoder(tmp_path_factory.mktemp("encoder"), ["Görlitz", "und", "Köln"])
+
+
+class Recorder(TrainerCallback):
+    """Keeps the learning rate before each step."""
+
+    def __init__(self):
+        self.rates = []
+
+    def on_step_begin(self, *_, **context):
+        """Read the rate that this step uses."""
+        self.rates.append(context["optimizer"].param_groups[0]["lr"])
+
+
+class CutOff(TrainerCallback):
+    """Ends a run as a kill would, before a step's checkpoint could be written."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_optimizer_step(self, _, state, *__, **___):
+        """Raise in the middle of the step."""
+        if state.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+def newest(folder: Path) -> Path:
+    return max(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+
+
+def facts_of(trainer):
+    """Give everything of a run that the stage writes, but for the clock."""
+    return (
+        {name: tensor.tolist() for name, tensor in trainer.model.state_dict().items()},
+        (trainer.best_f1, trainer.best_epoch, trainer.state.global_step, trainer.train_loss),
+        tabulate_epochs(trainer.epoch_losses, trainer.state.log_history).to_dict(),
+    )
+
+
+def test_the_sampler_yields_the_batches_of_its_epoch():
+    lengths = [3 + (7 * number) % 20 for number in range(30)]
+    sampler = LengthSampler(lengths, 4, seed=7)
+    assert len(sampler) == 30
+    for epoch in (0, 1, 5):
+        sampler.set_epoch(epoch)
+        batches = epoch_batches(lengths, 4, seed=7, epoch=epoch)
+        assert list(sampler) == list(sampler) == list(chain(*batches))
+        assert sampler.batches(epoch) == batches
+    assert sampler.batches(0) != sampler.batches(1)
+
+
+def test_the_trainer_computes_the_batches_of_each_epoch(encoder_dir, tmp_path):
+    """In the sampler's order, so that the same seed gives the same model and little is padded."""
+    trainer = make_trainer(encoder_dir, tmp_path)
+    computed = []
+    collate = trainer.data_collator
+    trainer.data_collator = lambda rows: computed.append([row.sentence for row in rows]) or collate(rows)
+    trainer.fit(None)
+    assert computed == [
+        batch
+        for epoch in range(3)
+        for batch in epoch_batches(
+            [len(row.window.input_ids) for row in make_rows(13)], 4, seed=42, epoch=epoch
+        )
+    ]
+
+
+def test_each_epoch_is_validated_on_words_and_the_best_is_kept(encoder_dir, tmp_path):
+    trainer = make_trainer(encoder_dir, tmp_path, lr=0.05)
+    trainer.fit(None)
+    table = tabulate_epochs(trainer.epoch_losses, trainer.state.log_history)
+    assert list(table) == ["epoch", "train_loss", "validation_loss", "precision", "recall", "f1", "accuracy"]
+    assert table["epoch"].tolist() == [1, 2, 3]
+    assert table["f1"].max() == trainer.best_f1 == 1.0, "the task can be learnt"
+    assert table["f1"].tolist().index(1.0) + 1 == trainer.best_epoch
+    assert table["accuracy"].max() == 1.0
+    assert table["train_loss"].iloc[-1] < table["train_loss"].iloc[0]
+    assert trainer.train_loss == pytest.approx(table["train_loss"].mean())
+    assert trainer.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("f1_by_epoch", "best"),
+    [
+        pytest.param([0.2, 0.7, 0.7], 2, id="the-earliest-of-equals"),
+        pytest.param([0.0, 0.0, 0.0], 1, id="nothing-found"),
+        pytest.param([0.1, 0.2, 0.3], 3, id="the-last"),
+    ],
+)
+def test_the_weights_of_the_best_epoch_end_up_in_the_model(
+    encoder_dir, tmp_path, monkeypatch, f1_by_epoch, best
+):
+    """As they were then: the model's own change in place while training goes on."""
+    trainer = make_trainer(encoder_dir, tmp_path)
+    seen = []
+
+    def score():
+        seen.append(trainer.model.classifier.weight.tolist())
+        names = ("precision", "recall", "accuracy", "loss")
+        return {"eval_f1": f1_by_epoch[len(seen) - 1], **{f"eval_{name}": 0.5 for name in names}}
+
+    monkeypatch.setattr(trainer, "_score_validation", score)
+    trainer.fit(None)
+    assert (trainer.best_epoch, trainer.best_f1) == (best, f1_by_epoch[best - 1])
+    assert trainer.model.classifier.weight.tolist() == seen[best - 1]
+    assert seen[0] != seen[1] != seen[2]
+
+
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero(encoder_dir, tmp_path):
+    trainer = make_trainer(encoder_dir, tmp_path, warmup_share=0.25)
+    recorder = Recorder()
+    trainer.add_callback(recorder)
+    trainer.fit(None)
+    rates = [1e-3 * share for share in (0, 1 / 3, 2 / 3, *(1 - step / 9 for step in range(9)))]
+    assert recorder.rates == pytest.approx(rates)
+
+
+@pytest.mark.parametrize("cut_off", range(1, 3 * STEPS_PER_EPOCH))
+def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(encoder_dir, tmp_path, cut_off):
+    """Within an epoch, at its end, in the next; every step of the run."""
+    whole = make_trainer(encoder_dir, tmp_path / "whole", lr=0.02)
+    whole.fit(None)
+
+    first = make_trainer(encoder_dir, tmp_path / "steps", lr=0.02, checkpoint_steps=1)
+    first.add_callback(CutOff(cut_off))
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(None)
+    assert newest(tmp_path / "steps").name == f"checkpoint-{cut_off}"
+    torch.manual_seed(0)  # a new process starts with other random numbers
+    second = make_trainer(encoder_dir, tmp_path / "steps", lr=0.02, checkpoint_steps=1)
+    second.fit(newest(tmp_path / "steps"))
+    assert facts_of(second) == facts_of(whole)
+
+
+def test_a_finished_run_that_starts_again_has_nothing_left_to_do(encoder_dir, tmp_path):
+    """Its result may have been lost between the last step and the outputs."""
+    first = make_trainer(encoder_dir, tmp_path, lr=0.02)
+    first.fit(None)
+    second = make_trainer(encoder_dir, tmp_path, lr=0.02)
+    recorder = Recorder()
+    second.add_callback(recorder)
+    second.fit(newest(tmp_path))
+    assert recorder.rates == []
+    assert facts_of(second) == facts_of(first)
+
+
+def test_checkpoints_are_few_and_whole(encoder_dir, tmp_path):
+    """Two are kept; a pickle that runs code is not among the files, since each loads with weights only."""
+    make_trainer(encoder_dir, tmp_path, checkpoint_steps=3).fit(None)
+    folders = sorted(tmp_path.iterdir())
+    assert [folder.name for folder in folders] == ["checkpoint-12", "checkpoint-9"]
+    for folder in folders:
+        assert json.loads((folder / SEAL).read_text()).keys() == {path.name for path in folder.iterdir()} - {
+            SEAL
+        }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"gradient_accumulation_steps": 2}, id="accumulation"),
+        pytest.param({"gradient_accumulation_steps": 4}, id="one-window-at-a-time"),
+        pytest.param({"gradient_checkpointing": True}, id="activations-computed-twice"),
+    ],
+)
+def test_saving_memory_changes_the_result_in_the_last_digits_alone(encoder_dir, tmp_path, change):
+    """Rows have unequal numbers of targets, so a mean of means would show."""
+    settings = {"lr": 0.01, "epochs": 2}
+    trainers = [
+        make_trainer(encoder_dir, tmp_path / str(i), **settings, **c) for i, c in enumerate([{}, change])
+    ]
+    for trainer in trainers:
+        for module in trainer.model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0  # its random numbers depend on how the batch is cut
+        trainer.fit(None)
+    plain, saving = trainers
+    assert saving.epoch_losses == pytest.approx(plain.epoch_losses, rel=1e-4)
+    assert saving.state.global_step == plain.state.global_step
+    for name, tensor in plain.model.state_dict().items():
+        torch.testing.assert_close(saving.model.state_dict()[name], tensor, atol=2e-4, rtol=1e-3)
+
+
+def test_the_loss_is_the_mean_over_all_targets():
+    logits = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(1))
+    targets = torch.tensor([[1, 2, -100], [3, -100, -100]])
+    loss = mean_loss({"logits": logits}, targets, torch.tensor(3))
+    assert loss.item() == pytest.approx(cross_entropy(logits.flatten(0, 1), targets.flatten()).item())
+
+
+def test_a_full_disk_ends_in_one_line_and_the_checkpoint_before_is_kept(encoder_dir, tmp_path, monkeypatch):
+    trainer = make_trainer(encoder_dir, tmp_path, checkpoint_steps=1)
+
+    def fail(folder):
+        if folder.name == "checkpoint-3":
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ner.training.trainer.seal_checkpoint", fail)
+    with pytest.raises(PipelineError, match=r"checkpoint-3: .*No space left on device.* Remedy: make room"):
+        trainer.fit(None)
+    assert newest(tmp_path).name == "checkpoint-2"

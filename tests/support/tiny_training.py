@@ -1,0 +1,67 @@
+"""A training run of seconds: invented windows, three tags and a two-layer encoder."""
+
+from pathlib import Path
+
+import torch
+
+from ner.annotation.labels import TagSet
+from ner.annotation.sentences import Sentence
+from ner.core.params import check_params
+from ner.tagging.model import load_encoder
+from ner.training.arguments import training_arguments
+from ner.training.trainer import WordTrainer
+from ner.windows.alignment import IGNORE_ID, NO_WORD, Window
+from ner.windows.tokenized import TokenizedWindow
+from stages.fine_tune import StageParams
+
+TAG_SET = TagSet(("O", "B-LOC", "I-LOC"))
+TRAIN = {
+    "lr": 1e-3,
+    "batch_size": 4,
+    "epochs": 3,
+    "weight_decay": 0.01,
+    "warmup_share": 0.1,
+    "precision": "fp32",
+    "gradient_accumulation_steps": 1,
+    "gradient_checkpointing": False,
+}
+
+
+def make_params(seed=42, **train) -> StageParams:
+    """Check parameters of three epochs in batches of four, changed as asked."""
+    return check_params({"seed": seed, "train": {**TRAIN, **train}}, StageParams, Path("params.yaml"))
+
+
+def make_rows(n_rows) -> list[TokenizedWindow]:
+    """Make windows of different lengths in which subtoken 6 is a name and subtoken 7 is none."""
+    rows = []
+    for number in range(n_rows):
+        input_ids = [2, *([6, 7] * (1 + number % 5)), 3]
+        word_ids = [NO_WORD, *range(len(input_ids) - 2), NO_WORD]
+        targets = [IGNORE_ID, *([1, 0] * (1 + number % 5)), IGNORE_ID]
+        rows.append(TokenizedWindow(number, Window(0, input_ids, word_ids), targets))
+    return rows
+
+
+def make_sentences(rows) -> list[Sentence]:
+    """Make the sentences that go with `make_rows`."""
+    return [
+        Sentence(str(row.sentence), "", ["a"] * len(tags), [TAG_SET.tags[tag] for tag in tags], None)
+        for row in rows
+        for tags in [row.targets[1:-1]]
+    ]
+
+
+def make_trainer(encoder_dir, checkpoints_dir, n_rows=13, checkpoint_steps=1_000, **train) -> WordTrainer:
+    """Make a trainer that is ready to `fit`; equal arguments train equally."""
+    params = make_params(**train)
+    torch.manual_seed(params.seed)
+    rows = make_rows(n_rows)
+    return WordTrainer(
+        load_encoder(encoder_dir, TAG_SET),
+        training_arguments(params.train, params.seed, n_rows, checkpoints_dir),
+        train_rows=rows,
+        validation_rows=rows[:5],
+        sentences=make_sentences(rows[:5]),
+        checkpoint_steps=checkpoint_steps,
+    )

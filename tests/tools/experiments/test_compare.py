@@ -1,0 +1,261 @@
+"""A gate that knows noise from change, and never passes what it cannot compare."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from ner.annotation.counts import score_spans
+from ner.annotation.spans import Span
+from ner.evaluation.predictions import read_predictions, write_predictions
+from tests.support.pipeline_clone import ROOT
+from tools.experiments.compare import (
+    Format,
+    compare_results,
+    differing,
+    print_comparison,
+    show,
+    welch_difference,
+)
+from tools.experiments.results import IncomparableError, Result
+
+GOLD = [[Span(0, 1, "LOC")] for _ in range(400)]
+
+
+def result_with(n_found: int, gold=GOLD, words: str = "same", name: str = "run", **params) -> Result:
+    """Make the result of a tagger that finds the first `n_found` names and nothing else."""
+    predicted = [spans if index < n_found else [] for index, spans in enumerate(gold)]
+    spans = score_spans(gold=gold, predicted=predicted)
+    return Result(name, params, {"f1": spans.overall.f1}, {}, words, spans)
+
+
+def group_with(*n_found: int, name: str) -> list[Result]:
+    """Make a group of runs that differ in their seed."""
+    return [result_with(n, name=f"{name}-{seed}", seed=seed) for seed, n in enumerate(n_found)]
+
+
+@pytest.mark.parametrize(
+    ("n_before", "n_after", "verdict", "is_pass"),
+    [
+        pytest.param(300, 300, "no difference that the data can show", True, id="same"),
+        pytest.param(300, 299, "no difference that the data can show", True, id="one-name"),
+        pytest.param(300, 290, "worse", True, id="worse-but-perhaps-no-more-than-allowed"),
+        pytest.param(300, 200, "worse", False, id="worse-beyond-the-drop"),
+        pytest.param(300, 0, "worse", False, id="degenerate"),
+        pytest.param(200, 300, "better", True, id="better"),
+    ],
+)
+def test_the_verdict_follows_the_interval(n_before, n_after, verdict, is_pass):
+    """A drop fails only if the interval leaves no drop that is allowed."""
+    comparison = compare_results([result_with(n_before)], [result_with(n_after)], max_drop=0.02)
+    assert (comparison.verdict, comparison.is_pass) == (verdict, is_pass)
+    assert comparison.f1.interval.low <= comparison.f1.difference <= comparison.f1.interval.high
+
+
+def test_another_test_set_is_not_comparable():
+    with pytest.raises(IncomparableError, match="scored on other words"):
+        compare_results([result_with(3)], [result_with(3, words="other")], max_drop=0.5)
+
+
+def test_other_gold_tags_are_not_comparable():
+    other = [[], *GOLD[1:]]
+    with pytest.raises(IncomparableError, match="other gold tags"):
+        compare_results([result_with(3)], [result_with(3, gold=other)], max_drop=0.5)
+
+
+def test_a_metric_that_the_candidate_lacks_is_not_comparable():
+    """One that only the candidate has is new, and shown."""
+    bare = result_with(3)
+    richer = replace(bare, headline=bare.headline | {"recall": 0.5})
+    with pytest.raises(IncomparableError, match="recall is missing"):
+        compare_results([richer], [bare], max_drop=0.5)
+    assert compare_results([bare], [richer], max_drop=0.5).figures == {"recall": (None, 0.5)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict", "is_pass"),
+    [
+        pytest.param(
+            (300, 310, 290), (302, 308, 292), "no difference that the data can show", True, id="noise"
+        ),
+        pytest.param((300, 302, 298), (200, 206, 194), "worse", False, id="worse"),
+        pytest.param((200, 206, 194), (300, 302, 298), "better", True, id="better"),
+        pytest.param((300, 300), (200, 201), "worse", False, id="one-side-without-spread"),
+    ],
+)
+def test_two_groups_are_compared_by_their_means_and_spread(before, after, verdict, is_pass):
+    comparison = compare_results(group_with(*before, name="a"), group_with(*after, name="b"), max_drop=0.01)
+    assert (comparison.verdict, comparison.is_pass) == (verdict, is_pass)
+    assert "Welch" in comparison.note
+    assert comparison.f1.interval.low < comparison.f1.difference < comparison.f1.interval.high
+
+
+def test_the_interval_of_two_groups_is_welchs():
+    """A worked example: means 0.6 and 0.8, each standard error 0.0577, 4 degrees of freedom, t 2.7764."""
+    found = welch_difference([0.7, 0.8, 0.9], [0.5, 0.6, 0.7])
+    half = 2.7764451 * (2 * 0.1**2 / 3) ** 0.5
+    assert found.difference == pytest.approx(0.2)
+    assert (found.interval.low, found.interval.high) == pytest.approx((0.2 - half, 0.2 + half), abs=1e-6)
+    assert found.p_value == pytest.approx(0.0705, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        pytest.param((300,), (299, 298), "One run has no spread", id="one-run"),
+        pytest.param((300, 300), (299, 299), "no spread to judge", id="no-spread"),
+    ],
+)
+def test_groups_without_a_spread_are_not_comparable(before, after, message):
+    with pytest.raises(IncomparableError, match=message):
+        compare_results(group_with(*before, name="a"), group_with(*after, name="b"), max_drop=0.5)
+
+
+def test_a_run_counts_once_in_its_group():
+    twice = [result_with(300, name="a")] * 2
+    with pytest.raises(IncomparableError, match="a,a: a run stands twice"):
+        compare_results(twice, group_with(299, 298, name="b"), max_drop=0.5)
+
+
+def test_parameters_of_a_group_are_shown_where_the_groups_differ():
+    """Both have the seeds 0 and 1, and a learning rate of their own."""
+    sides = [
+        [replace(one, params=one.params | {"train.lr": lr}) for one in group_with(300, 310, name=str(lr))]
+        for lr in (1e-3, 1e-4)
+    ]
+    comparison = compare_results(*sides, max_drop=0.5)
+    assert comparison.params == {"train.lr": (1e-3, 1e-4)}
+
+
+def test_markdown_says_the_verdict_first_and_shows_hostile_values_as_text(capsys):
+    sides = [[result_with(300, source=source)] for source in ("a|b", "@torvalds <b>")]
+    print_comparison(compare_results(*sides, max_drop=0.5), Format.MARKDOWN, "x|y against main")
+    output = capsys.readouterr().out
+    assert output.startswith("### no difference that the data can show\n\nx&#124;y against main: F1 +0.0000")
+    assert "| source | a&#124;b | &#64;torvalds &#60;b&#62; |  |" in output
+
+
+@pytest.mark.parametrize(
+    ("value", "sign", "shown"),
+    [
+        pytest.param(0.85298, "", "0.8530", id="score"),
+        pytest.param(-0.25, "+", "-0.2500", id="difference"),
+        pytest.param(3e-4, "", "0.0003", id="learning-rate"),
+        pytest.param(2e-5, "", "2e-05", id="small-learning-rate"),
+        pytest.param(1787.94, "+", "+1787.9", id="throughput"),
+        pytest.param(0.0, "", "0.0000", id="nothing"),
+        pytest.param(41, "+", "+41", id="count"),
+        pytest.param(True, "", "True", id="truth-value"),
+        pytest.param(None, "", "-", id="missing"),
+    ],
+)
+def test_values_are_shown_with_the_digits_that_matter(value, sign, shown):
+    assert show(value, sign) == shown
+
+
+def test_the_command_does_not_wait_for_torch():
+    code = "import sys, tools.experiments.compare; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_key_that_one_side_lacks_is_shown():
+    assert differing({"a": 1, "b": 2}, {"b": 2, "c": 3}) == {"a": (1, None), "c": (None, 3)}
+
+
+def run_compare(clone, *options, status=0):
+    return clone.run("python", "-m", "tools", "compare", "--baseline", "HEAD", *options, status=status)
+
+
+def test_equal_results_pass_and_no_row_is_shown(clone):
+    """Against `main` unless told otherwise."""
+    shown = json.loads(clone.run("python", "-m", "tools", "compare", "--format", "json"))
+    assert shown["verdict"] == "no difference that the data can show"
+    assert (shown["params"], shown["figures"]) == ({}, {})
+
+
+def make_perfect(clone):
+    """Give the workspace predictions that have every tag right, and the F1 that belongs to them."""
+    file = clone.root / "data/predictions/test.parquet"
+    predictions = read_predictions(file)
+    file.unlink()  # it may be a link into the cache
+    for one in predictions:
+        one.predicted[:] = one.gold
+    write_predictions(file, predictions)
+    scores = json.loads((clone.root / "metrics/evaluate.json").read_text(encoding="utf-8"))
+    scores["test"]["f1"] = 1.0
+    (clone.root / "metrics/evaluate.json").write_text(json.dumps(scores), encoding="utf-8")
+
+
+def test_a_tagger_that_is_clearly_worse_fails(clone):
+    """The committed run against a workspace that has every tag right; what differs is listed."""
+    make_perfect(clone)
+    clone.set_param("train", "lr", 1e-9)
+
+    options = ("--baseline", "workspace", "--candidate", "HEAD", "--format", "markdown")
+    output = clone.run("python", "-m", "tools", "compare", *options, status=1)
+    assert output.startswith("### worse\n\nHEAD against workspace, test: F1 -0.")
+    assert "| train.lr | 1e-09 | 0.0030 |  |" in output
+    assert "F1 fell by more than 0.01" in output
+    assert "not the luck of a seed" in output
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        pytest.param(
+            "metrics/data.json", '"sha256": "', '<<<<<<< main "', "cannot be parsed", id="merge-markers"
+        ),
+        pytest.param("params.yaml", "train:\n", "train: [\n", "cannot be parsed", id="yaml"),
+        pytest.param("metrics/evaluate.json", '"loss": ', '"loss": NaN, "x": ', "loss is nan", id="nan"),
+        pytest.param("metrics/evaluate.json", '"f1": ', '"f": ', "f1 of .* .missing", id="missing"),
+        pytest.param(
+            "metrics/evaluate.json", '"test": ', '"dev": ', "lacks what it should hold .'test'", id="no-split"
+        ),
+        pytest.param(
+            "metrics/data.json", '"sha256": "', '"sha256": "0', "scored on other words", id="corpus"
+        ),
+        pytest.param(
+            "metrics/evaluate.json", '"f1": ', '"f1": 0.1, "x": ', "do not belong together", id="stale"
+        ),
+    ],
+)
+def test_what_cannot_be_compared_has_a_status_of_its_own(clone, file, old, new, message):
+    clone.edit(file, old, new)
+    output = run_compare(clone, status=2)
+    assert re.search(rf"^error: not comparable: .*{message}.* Remedy: ", output, re.MULTILINE)
+    assert "Traceback" not in output
+    accepted = run_compare(clone, "--accept-incomparable", "--format", "markdown")
+    assert re.search(r"^### not comparable\n\n.*Remedy", accepted)
+    assert "whether the scores became worse is not known" in accepted
+    assert "WARNING: not comparable" in accepted
+
+
+def test_a_tagger_that_is_worse_is_never_accepted(clone):
+    """--accept-incomparable is for status 2 alone."""
+    make_perfect(clone)
+    options = ("--baseline", "workspace", "--candidate", "HEAD", "--accept-incomparable")
+    assert "not comparable" not in clone.run("python", "-m", "tools", "compare", *options, status=1)
+
+
+def test_an_unknown_revision_and_an_empty_cache_are_not_comparable(clone):
+    output = run_compare(clone, "--candidate", "no-such-thing", status=2)
+    assert "unknown Git revision 'no-such-thing'" in output
+    shutil.rmtree(clone.root / ".dvc/cache")
+    assert "is not in DVC's cache. Remedy: pass --pull" in run_compare(clone, status=2)
+    assert "not in DVC's cache nor in a remote. Remedy: run dvc push" in run_compare(
+        clone, "--pull", status=2
+    )
+
+
+def test_predictions_come_from_the_remote_when_asked_for(clone, tmp_path):
+    """Those of the committed side and of the workspace."""
+    clone.run("dvc", "remote", "add", "--default", "team", str(tmp_path / "remote"))
+    clone.run("dvc", "push", "data/predictions")
+    shutil.rmtree(clone.root / ".dvc/cache")
+    shutil.rmtree(clone.root / "data/predictions")
+    run_compare(clone, status=2)
+    assert "no difference that the data can show" in run_compare(clone, "--pull")

@@ -1,0 +1,142 @@
+"""What to tag, read row by row."""
+
+import gzip
+import io
+import json
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ner.core.errors import PipelineError
+from tools.predict import input_rows
+from tools.predict.input_rows import STDIN, InputFormat, Meter, Row, read_arguments, read_rows
+
+
+def words_of(row):
+    return [word.text for word in row.words]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "texts"),
+    [
+        pytest.param("a.txt", "Eins\nZwei\n", ["Eins", "Zwei"], id="lines"),
+        pytest.param("a.txt", "Eins\r\n\nZwei", ["Eins", "", "Zwei"], id="empty-line-and-no-last-end"),
+        pytest.param(
+            "a.txt", "\ufeffEins\u2028\u0085x\rEins\n", ["Eins\u2028\u0085x\rEins"], id="other-ends"
+        ),
+        pytest.param("a.txt", "", [], id="empty-file"),
+        pytest.param("a.jsonl", '{"text": "Eins\\nZwei", "id": 3}\n', ["Eins\nZwei"], id="json"),
+        pytest.param("a.jsonl", '{"tokens": ["Nord-", "und"]}\n', ["Nord- und"], id="json-words"),
+        pytest.param("a.conll", "Bonn B-LOC\nist\tO\n\n\nJa\n", ["Bonn ist", "Ja"], id="conll"),
+        pytest.param("a.tsv", "#\tq\t\n1\tBonn\tO\tO\n2\t#\n\n1\tJa\n", ["Bonn #", "Ja"], id="germeval"),
+    ],
+)
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_rows_are_read_from_plain_and_packed_files(name, content, texts, is_packed, tmp_path):
+    path = tmp_path / (name + (".gz" if is_packed else ""))
+    raw = content.encode("utf-8")
+    path.write_bytes(gzip.compress(raw) if is_packed else raw)
+    assert [row.text for row in read_rows(path)] == texts
+
+
+def test_words_know_their_place_and_a_header_its_source(tmp_path):
+    (tmp_path / "a.tsv").write_text("#\tde.wiki [2010]\t\n1\tBad\n2\tEms\n", encoding="utf-8")
+    (row,) = read_rows(tmp_path / "a.tsv")
+    assert row.source == "de.wiki [2010]"
+    assert [row.text[word.start : word.end] for word in row.words] == words_of(row) == ["Bad", "Ems"]
+
+
+def test_standard_input_is_read_as_it_is_told(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "Ja"}\n')))
+    assert [row.text for row in read_rows(STDIN, InputFormat.JSONL)] == ["Ja"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        pytest.param(
+            "a.txt", b"Gut\nb\xff\nGut\n", r":2: byte 2 of the line \(0xff\) is not UTF-8", id="bytes"
+        ),
+        pytest.param("a.jsonl", b'{"text": "Gut"}\n{"text"\n{"text": "Gut"}', ":2: not JSON", id="torn"),
+        pytest.param(
+            "a.jsonl", b'{"text": "Gut"}\n[1]\n{"text": "Gut"}', ":2: it has neither", id="no-object"
+        ),
+        pytest.param(
+            "a.jsonl",
+            b'{"text": "Gut"}\n{"text": "\\ud83c"}\n{"text": "Gut"}',
+            ":2: character 1 cannot",
+            id="half",
+        ),
+        pytest.param(
+            "a.jsonl", b'{"text": "Gut"}\n' + b"[" * 10**5 + b'\n{"text": "Gut"}', ":2: ", id="nested-deeply"
+        ),
+        pytest.param(
+            "a.jsonl", b'{"text": "Gut"}\n{"tokens": [""]}\n{"text": "Gut"}', ":2: '' is no", id="no-word"
+        ),
+        pytest.param(
+            "a.jsonl", b'{"text": "Gut"}\n{"tokens": []}\n{"text": "Gut"}', ":2: a sentence w", id="none"
+        ),
+        pytest.param("a.conll", b"Gut O\n\nSo O\nso O O\n\nGut O\n", ":4: 3 columns", id="columns"),
+        pytest.param("a.conll", b"Gut O\n\nSo O\n\xff O\n\nGut O\n", ":4: byte 1", id="bytes-in-a-sentence"),
+        pytest.param("a.tsv", b"1\tGut\n\n1\tSo\n3\tso\n\n1\tGut\n", ":4: not the number 2", id="number"),
+        pytest.param(
+            "a.tsv", b"1\tGut\n\n#\tq\n\n1\tGut\n", ":3: a sentence without words", id="header-alone"
+        ),
+    ],
+)
+def test_a_bad_row_says_where_and_why_and_the_others_stay(name, content, place, tmp_path):
+    """Its sentence goes with a bad line of it."""
+    (tmp_path / name).write_bytes(content)
+    first, bad, last = read_rows(tmp_path / name)
+    assert first.text == last.text == "Gut"
+    assert isinstance(bad, PipelineError)
+    with pytest.raises(PipelineError, match=rf"{name}{place}.* Remedy: mend it, or pass --skip-bad-lines"):
+        raise bad
+
+
+def test_a_line_without_end_does_not_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(input_rows, "MAX_LINE_BYTES", 10)
+    (tmp_path / "a.txt").write_text("Gut\n" + 35 * "x" + "\nAuch gut.\n", encoding="utf-8")
+    first, bad, last = read_rows(tmp_path / "a.txt")
+    assert (first.text, last.text) == ("Gut", "Auch gut.")
+    assert ":2: the line has more than 10 bytes" in str(bad)
+
+
+@pytest.mark.parametrize("column", ["tokens", "text"])
+def test_parquet_gives_words_or_texts_and_counts_its_rows(column, tmp_path):
+    good = ["Bad", "Ems"] if column == "tokens" else "Bad Ems"
+    pq.write_table(pa.table({"id": [1, 2, 3], column: [good, None, good]}), tmp_path / "a.parquet")
+    first, bad, last = read_rows(tmp_path / "a.parquet")
+    assert first.text == last.text == "Bad Ems"
+    assert "row 2: None is no" in str(bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        pytest.param("a.csv", b"x", r"a\.csv: what is in it .* --input-format", id="unknown-name"),
+        pytest.param("a.txt.gz", b"x", "Not a gzipped file", id="not-packed"),
+        pytest.param("a.txt.gz", gzip.compress(b"x" * 9999)[:-12], "ended before", id="torn-gzip"),
+        pytest.param("a.parquet", b"x", r"a\.parquet: .*Remedy: name a Parquet file", id="no-parquet"),
+    ],
+)
+def test_a_file_that_cannot_be_read_ends_it(name, content, message, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(PipelineError, match=message):
+        list(read_rows(tmp_path / name))
+
+
+def test_an_argument_that_is_not_utf8_is_bad():
+    good, bad = read_arguments(["Bonn\nund", "\udcff"])
+    assert good == Row("Bonn\nund")
+    assert "TEXT 2: character 1 cannot be written in UTF-8" in str(bad)
+
+
+def test_the_meter_knows_the_bytes_read_of_all_files(tmp_path):
+    meter = Meter(total=0)
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text(json.dumps({"text": "x" * 100_000}) + "\n", encoding="utf-8")
+        list(read_rows(tmp_path / name, meter=meter))
+    assert meter.done == sum(path.stat().st_size for path in tmp_path.iterdir())

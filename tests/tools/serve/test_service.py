@@ -1,0 +1,300 @@
+"""The web service: over HTTP with a tagger that waits at a gate, and as the command that a user starts."""
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from bench.load_test import load_service
+from ner.core.errors import PipelineError
+from tests.support.running_service import LABELS, SECONDS, GatedTagger, run_service
+from tools.serve import service as service_module
+from tools.serve.command import bind
+from tools.serve.service import make_service
+from tools.serve.tagging_queue import Limits, TaggingQueue
+
+SENTENCE = "Gestern traf Özgür 👋🏽 in 🇩🇪 Köln ein"
+
+
+@pytest.fixture
+def client():
+    """Talk to the service without a port; the gate is open."""
+    tagger = GatedTagger()
+    tagger.gate.set()
+    queue = TaggingQueue(tagger, Limits(characters=100, texts=3))
+    with TestClient(make_service(queue, model="models/fake", labels=LABELS)) as client:
+        yield client
+
+
+def test_one_text_gives_one_object_with_offsets_in_code_points(client):
+    answer = client.post("/predict", json={"text": SENTENCE})
+    assert answer.status_code == 200
+    assert answer.json().keys() == {"text", "entities"}
+    assert answer.json()["text"] == SENTENCE
+    entities = answer.json()["entities"]
+    assert [one["text"] for one in entities] == ["Gestern", "Özgür", "Köln"]
+    assert all(SENTENCE[one["start"] : one["end"]] == one["text"] for one in entities)
+    assert entities[1] == {"start": 13, "end": 18, "label": "PER", "text": "Özgür", "score": 0.875}
+
+
+def test_several_texts_give_a_list_in_their_order(client):
+    answer = client.post("/predict", json={"texts": ["Anna", "", "nobody"]})
+    assert [(one["text"], len(one["entities"])) for one in answer.json()] == [
+        ("Anna", 1),
+        ("", 0),
+        ("nobody", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        pytest.param("{}", 422, "text: Field required", id="empty"),
+        pytest.param('{"text": 1}', 422, "text: Input should be a valid string", id="number"),
+        pytest.param('{"texts": ["a", null]}', 422, "texts.1: Input should be a valid string", id="null"),
+        pytest.param('{"texts": []}', 422, "texts: List should have at least 1 item", id="no-texts"),
+        pytest.param('{"text": "a", "texts": ["b"]}', 422, "text: Extra inputs are not", id="both"),
+        pytest.param('{"text": "a', 422, "body: Unterminated string", id="cut"),
+        pytest.param('{"text": "a\\ud83d"}', 422, "text: character 2 cannot be written", id="surrogate"),
+        pytest.param('{"text": "a", "\\ud83d": 1}', 422, "body: Input should be a", id="surrogate-key"),
+        pytest.param('{"texts": [1, 2, 3, 4, 5]}', 422, "and 2 more", id="many-reasons"),
+        pytest.param("[" * 1500, 400, "error parsing the body", id="deep"),
+        pytest.param(json.dumps({"text": "ä" * 101}), 422, "holds 101 characters; at most 100", id="long"),
+        pytest.param(json.dumps({"texts": ["ä" * 51] * 2}), 422, "holds 102 characters", id="long-together"),
+        pytest.param(json.dumps({"texts": ["a"] * 4}), 422, "holds 4 texts; at most 3", id="many"),
+        pytest.param(json.dumps({"text": "a" * 3000}), 413, "larger than 2,272 bytes", id="large"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_with_a_reason(client, body, status, reason):
+    """Never with the request itself, which may be large or private."""
+    answer = client.post("/predict", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, list(answer.json())) == (status, ["detail"])
+    assert reason in answer.json()["detail"]
+    assert client.post("/predict", json={"text": "Anna"}).status_code == 200
+
+
+def test_the_header_that_curl_users_forget_is_named(client):
+    """Nor does a form on another site, which cannot send the header, reach the tagger."""
+    answer = client.post("/predict", content='{"text": "Anna"}', headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 422
+    assert "Content-Type: application/json is missing" in answer.json()["detail"]
+
+
+def test_health_tells_model_and_labels_and_when_the_queue_has_ended(client):
+    answer = client.get("/health")
+    assert answer.json() == {"ready": True, "model": "models/fake", "labels": LABELS}
+    with TaggingQueue(GatedTagger(), Limits()) as queue:
+        pass
+    ended = TestClient(make_service(queue, model="m", labels=LABELS)).get("/health")  # outside its lifespan
+    assert (ended.status_code, ended.json()["ready"]) == (503, False)
+
+
+def test_the_openapi_examples_are_true(client):
+    """Each request example is answered, the entities of the answer are where they say."""
+    operation = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+    assert {"200", "408", "413", "422", "500", "503"} <= operation["responses"].keys()
+    content = operation["requestBody"]["content"]["application/json"]
+    assert len(content["examples"]) == 2
+    for example in content["examples"].values():
+        assert client.post("/predict", json=example["value"]).status_code == 200
+    [tagged] = service_module.TextAnswer.model_json_schema()["examples"]
+    for one in tagged["entities"]:
+        assert tagged["text"][one["start"] : one["end"]] == one["text"]
+
+
+@pytest.mark.parametrize("path", ["/", "/page/page.js", "/health", "/no-such-page"])
+def test_every_answer_forbids_what_is_not_of_this_server(client, path):
+    headers = client.get(path).headers
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; ")
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Access-Control-Allow-Origin" not in headers
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/page/index.html.j2", "/page/..%2fservice.py"])
+def test_nothing_else_is_served(client, path):
+    """FastAPI's own pages load their scripts from a CDN."""
+    assert client.get(path).status_code == 404
+
+
+def call_service(queue, receive, headers=()):
+    """Send one POST /predict as a server would, and return the messages that came back."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/predict",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), *headers],
+    }
+    service = make_service(queue, model="m", labels=LABELS)
+    asyncio.run(asyncio.wait_for(service(scope, receive, send), SECONDS))
+    return sent
+
+
+def test_a_client_that_goes_costs_no_work():
+    tagger = GatedTagger()
+    messages = [
+        {"type": "http.request", "body": b'{"text": "gone"}', "more_body": False},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive():
+        return messages.pop(0)
+
+    with TaggingQueue(tagger, Limits()) as queue:
+        queue.submit(["first"])
+        assert tagger.entered.wait(SECONDS)
+        call_service(queue, receive)
+        tagger.gate.set()
+    assert tagger.calls == [["first"]]
+
+
+def test_a_body_without_an_end_is_read_as_far_as_allowed():
+    """One that says its size is not read at all."""
+    n_read = []
+
+    async def receive():
+        n_read.append(1)
+        return {"type": "http.request", "body": b" " * 500, "more_body": True}
+
+    queue = TaggingQueue(GatedTagger(), Limits(characters=100, texts=3))
+    start, *_ = call_service(queue, receive)
+    assert (start["status"], len(n_read)) == (413, 5)
+    assert (b"connection", b"close") in start["headers"]
+    start, *_ = call_service(queue, receive, [(b"content-length", b"10000000000")])
+    assert (start["status"], len(n_read)) == (413, 5)
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(service_module, "BODY_SECONDS", 0.0)
+
+    async def receive():
+        await asyncio.Event().wait()
+
+    start, *_ = call_service(TaggingQueue(GatedTagger(), Limits()), receive)
+    assert start["status"] == 408
+
+
+def post(url, text):
+    return httpx2.post(f"{url}/predict", json={"text": text}, timeout=SECONDS)
+
+
+def test_requests_of_several_connections_share_a_call():
+    with run_service() as running, ThreadPoolExecutor() as pool:
+        first = pool.submit(post, running.url, "Anna")
+        assert running.tagger.entered.wait(SECONDS)
+        others = [pool.submit(post, running.url, text) for text in ("Bert", "Carl", "Dora")]
+        running.queue.wait_until_queued(4)
+        running.tagger.gate.set()
+        texts = [one.result().json()["entities"][0]["text"] for one in (first, *others)]
+    assert texts == ["Anna", "Bert", "Carl", "Dora"]
+    assert [sorted(call) for call in running.tagger.calls] == [["Anna"], ["Bert", "Carl", "Dora"]]
+
+
+def test_beyond_the_queue_a_request_is_told_when_to_come_again():
+    with run_service(waiting=1) as running, ThreadPoolExecutor() as pool:
+        taken = [pool.submit(post, running.url, "Anna")]
+        assert running.tagger.entered.wait(SECONDS)
+        taken.append(pool.submit(post, running.url, "Bert"))
+        running.queue.wait_until_queued(2)
+        refused = post(running.url, "Carl")
+        running.tagger.gate.set()
+        assert [one.result().status_code for one in taken] == [200, 200]
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert "try again" in refused.json()["detail"]
+
+
+def test_a_failure_of_the_tagger_is_answered_to_its_request_alone(caplog):
+    with run_service(is_open=True) as running:
+        failed = post(running.url, "Bert: fail")
+        assert post(running.url, "Anna").status_code == 200
+    assert (failed.status_code, failed.json()) == (500, {"detail": "The tagger failed on this request."})
+    assert "Bert" not in caplog.text
+
+
+def wait_until_closed(port):
+    """Knock until nobody listens any more."""
+    with suppress(ConnectionError):
+        while True:
+            socket.create_connection(("127.0.0.1", port)).close()
+
+
+def test_the_end_answers_what_was_taken_and_takes_no_more():
+    """One request is in work and one waits when the server is told to end."""
+    with run_service() as running, ThreadPoolExecutor() as pool:
+        taken = [pool.submit(post, running.url, "Anna")]
+        assert running.tagger.entered.wait(SECONDS)
+        taken.append(pool.submit(post, running.url, "Bert"))
+        running.queue.wait_until_queued(2)
+        running.server.should_exit = True
+        wait_until_closed(int(running.url.rsplit(":")[-1]))
+        running.tagger.gate.set()
+        assert [one.result().status_code for one in taken] == [200, 200]
+        running.thread.join(SECONDS)
+        assert not running.thread.is_alive()
+        assert not running.queue.is_ready
+
+
+def test_the_load_test_counts_what_is_no_answer():
+    with run_service(is_open=True) as running:
+        found = load_service(running.url, ["Anna", "fail"], n_requests=10, n_clients=3)
+    assert found.outcomes == {"200": 5, "500": 5}
+    assert (found.n_errors, len(found.latencies)) == (5, 10)
+    assert load_service(running.url, ["Anna"], n_requests=2, n_clients=1).outcomes == {"ConnectError": 2}
+
+
+def test_an_occupied_port_is_told_with_its_remedy():
+    with bind("127.0.0.1", 0) as listener:
+        listener.listen()
+        port = listener.getsockname()[1]
+        with pytest.raises(PipelineError, match=rf"127.0.0.1, port {port}: Address already in use.*--port"):
+            bind("127.0.0.1", port)
+
+
+@contextmanager
+def run_command(clone):
+    """Start the service as a user does, on a free port."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tools", "serve", "--port", "0"],
+        cwd=clone.root,
+        env=clone.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_command_serves_twenty_clients_and_ends_in_peace(finished_clone):
+    """With a real tagger: whole words at their place, exit status 0, and no text in the log."""
+    with run_command(finished_clone) as one, run_command(finished_clone) as two:
+        for process, number in ((one, signal.SIGTERM), (two, signal.SIGINT)):
+            line = process.stdout.readline()
+            url = re.fullmatch(r"models/ner on (http://127\.0\.0\.1:\d+) \(Ctrl-C ends it\)\n", line)[1]
+            answer = post(url, SENTENCE).json()
+            assert answer["text"] == SENTENCE
+            assert all(
+                SENTENCE[found["start"] : found["end"]] == found["text"] for found in answer["entities"]
+            )
+            load = load_service(url, [SENTENCE, "Der Rhein."], n_requests=100, n_clients=20)
+            assert load.outcomes == {"200": 100}
+            process.send_signal(number)
+            rest = process.communicate(timeout=SECONDS)[0]
+            assert (process.returncode, rest) == (0, "")

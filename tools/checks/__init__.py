@@ -1,0 +1,1 @@
+"""Checks of what the pipeline left: results, cache, headline."""

@@ -1,0 +1,200 @@
+"""DVC experiments that are found again: code, data and parameters make a key, which ends their name."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dvc.dependency import ParamsDependency
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from ner.core.errors import PipelineError
+from ner.core.params import flatten, read_yaml, suggest_key
+from tools.checks.check import find_changed_results, find_stale_stages
+from tools.experiments.results import WORKSPACE
+
+PARAMS_FILE = Path("params.yaml")
+LOG = Path(".dvc/tmp/experiments.log")
+KEY_LENGTH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A run that is wanted.
+
+    Args:
+        label: What it is called in messages, such as `seed 3`.
+        prefix: How its name starts, such as `seed-3`.
+        overrides: Parameters, by `section.key`, that differ from params.yaml.
+    """
+
+    label: str
+    prefix: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Where the results of the wanted runs are.
+
+    Args:
+        revisions: A revision for each run that has results, by its label.
+        failed: The name of each experiment without results, by the run's label.
+        n_started: How many had to be run.
+    """
+
+    revisions: dict[str, str]
+    failed: dict[str, str]
+    n_started: int
+
+
+def run_experiments(wanted: Sequence[Experiment]) -> Finished:
+    """Queue and run the experiments that have no results yet, and wait for them.
+
+    Args:
+        wanted: The runs; no two with the same overrides.
+
+    Raises:
+        PipelineError: If a parameter is unknown, or DVC refuses to queue a run.
+    """
+    params, inputs = read_params(), read_inputs()
+    keys = {one.label: make_key(inputs, {**params, **one.overrides}) for one in wanted}
+    names = {one.label: f"{one.prefix}-{keys[one.label]}" for one in wanted}
+    found = find_results(keys)
+    key_here = make_key(inputs, params)
+    if key_here in keys.values() and is_reproduced():
+        found |= {label: WORKSPACE for label, key in keys.items() if key == key_here}
+
+    missing = [one for one in wanted if one.label not in found]
+    if missing:
+        under_way = list_under_way()
+        for one in missing:
+            if names[one.label] not in under_way:
+                queue_experiment(names[one.label], one.overrides)
+        run_queue()
+        found |= find_results({one.label: keys[one.label] for one in missing})
+    return Finished(
+        revisions={one.label: found[one.label] for one in wanted if one.label in found},
+        failed={one.label: names[one.label] for one in wanted if one.label not in found},
+        n_started=len(missing),
+    )
+
+
+def read_params() -> dict[str, Any]:
+    """Read params.yaml, values by `section.key`."""
+    return flatten(read_yaml(PARAMS_FILE))
+
+
+def check_names(names: Sequence[str], where: str) -> None:
+    """Refuse a parameter that params.yaml lacks.
+
+    Args:
+        names: As `section.key`.
+        where: Where they stand, for the message.
+
+    Raises:
+        PipelineError: Names the first unknown one and what it may mean.
+    """
+    known = list(read_params())
+    for name in names:
+        if name not in known:
+            raise PipelineError(
+                f"{where}: {name} is no parameter of params.yaml.", remedy=suggest_key(name, known)
+            )
+
+
+def read_inputs() -> dict[str, str]:
+    """Give the commands of the stages, and the hash of each file or folder that no stage makes.
+
+    Raises:
+        PipelineError: If dvc.yaml cannot be read, or a file that it names is absent.
+    """
+    try:
+        with Repo() as repo:
+            made = {out.def_path for out in repo.index.outs}
+            inputs = {f"stage {stage.name}": stage.cmd for stage in repo.index.stages}
+            for dep in (dep for stage in repo.index.stages for dep in stage.deps):
+                places = {dep.def_path, *(str(folder) for folder in Path(dep.def_path).parents)}
+                if not isinstance(dep, ParamsDependency) and not places & made:
+                    inputs[dep.def_path] = dep.get_hash().value
+            return inputs
+    except FileNotFoundError as error:
+        raise PipelineError(
+            f"{error.filename}: no such file, and a stage reads it.", remedy="restore it."
+        ) from error
+    except DvcException as error:
+        raise PipelineError(f"{error}.", remedy="mend what DVC names.") from error
+
+
+def make_key(inputs: Mapping[str, str], params: Mapping[str, Any]) -> str:
+    """Hash what decides a result."""
+    content = json.dumps([inputs, params], sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def is_reproduced() -> bool:
+    """Tell whether the results in the workspace are those of its code and parameters."""
+    return not find_stale_stages() and not find_changed_results()
+
+
+def find_results(keys: Mapping[str, str]) -> dict[str, str]:
+    """Name the finished experiment of each key, whatever commit it started from; by label."""
+    output = call_dvc("exp", "list", "--all-commits", "--name-only")
+    by_key = {name.strip()[-KEY_LENGTH:]: name.strip() for name in output.splitlines()}
+    return {label: by_key[key] for label, key in keys.items() if key in by_key}
+
+
+def list_under_way() -> set[str]:
+    """Name the experiments that are queued or running, such as after Ctrl-C."""
+    with Repo() as repo:
+        tasks = repo.experiments.celery_queue.status()
+    return {task["name"] for task in tasks if task["status"] in ("Queued", "Running")}
+
+
+def queue_experiment(name: str, overrides: Mapping[str, Any]) -> None:
+    """Queue one experiment.
+
+    Raises:
+        PipelineError: If DVC refuses, with its reason.
+    """
+    # As JSON, a text with a comma is one value and no sweep.
+    options = [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
+    settings = [word for option in options for word in ("-S", option)]
+    call_dvc("exp", "run", "--queue", "--name", name, *settings)
+
+
+def run_queue() -> None:
+    """Run all that is queued and wait; one at a time, since a run uses all processors.
+
+    The output goes to a file: DVC's worker outlives the command by some seconds and would hold a pipe open.
+    """
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    with LOG.open("w", encoding="utf-8") as log:
+        command = ["dvc", "exp", "run", "--run-all"]
+        subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
+
+
+def call_dvc(*arguments: str) -> str:
+    """Run a command of DVC's and return what it printed.
+
+    Raises:
+        PipelineError: If it fails, with DVC's reason.
+    """
+    done = subprocess.run(["dvc", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    if done.returncode:
+        reason = [line for line in done.stderr.splitlines() if line.strip()] or [str(done.returncode)]
+        raise PipelineError(f"dvc {' '.join(arguments)} fails: {reason[0]}.", remedy="mend what DVC names.")
+    return done.stdout
+
+
+def explain_failures(failed: Mapping[str, str]) -> PipelineError:
+    """Name the runs without results, for the end of a command."""
+    listed = ", ".join(f"{label} ({name})" for label, name in failed.items())
+    return PipelineError(
+        f"no results of {listed}.",
+        remedy=f"dvc queue logs {next(iter(failed.values()))} says why; then again.",
+    )

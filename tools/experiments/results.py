@@ -1,0 +1,171 @@
+"""What one run found: parameters, metrics and the counts behind F1, read from Git and DVC's cache."""
+
+import json
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from dvc.api import DVCFileSystem
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.repo.data import DataIndexDirError
+from dvc.scm import RevError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from ner.annotation.counts import SpanScores, score_tags
+from ner.core.errors import PipelineError
+from ner.core.params import flatten
+from ner.evaluation.predictions import read_predictions
+
+WORKSPACE = "workspace"
+HEADLINE_FILE = "metrics/evaluate.json"
+SPEED_FILES = ("metrics/speed/fine_tune.json", "metrics/speed/evaluate.json")
+
+
+class Split(StrEnum):
+    """A split that `evaluate` scores."""
+
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class IncomparableError(PipelineError):
+    """A result cannot stand in a comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one revision found on one split.
+
+    Args:
+        revision: A Git revision, an experiment's name, or `workspace`.
+        params: Values by `section.key`.
+        headline: Scores of the split, by name.
+        speed: Seconds, throughput and memory, by stage and name.
+        words_sha256: Hash of the split's words.
+        spans: Counts of the split's predictions.
+    """
+
+    revision: str
+    params: dict[str, Any]
+    headline: dict[str, float]
+    speed: dict[str, float]
+    words_sha256: str
+    spans: SpanScores
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What the metrics files say: finite numbers."""
+        return self.headline | self.speed
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Scores overall and by label, then speed."""
+        by_label = {f"f1 {label}": counts.f1 for label, counts in self.spans.by_label.items()}
+        return self.headline | by_label | self.speed
+
+
+def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
+    """Read what a revision found, from Git and from DVC's cache.
+
+    Args:
+        revision: A Git revision, an experiment's name, or `workspace`.
+        split: Which split.
+        pull: Whether to fetch the predictions from the remote first.
+
+    Raises:
+        IncomparableError: If the revision is unknown, or a result is missing or no finite number.
+    """
+    predictions_file = f"data/predictions/{split}.parquet"
+    rev = None if revision == WORKSPACE else revision
+    with reading(revision):
+        if pull:
+            with Repo() as repo:
+                repo.fetch(targets=["data/predictions"], revs=[rev] if rev else None)
+        files = DVCFileSystem(rev=rev)
+        params = YAML(typ="safe").load(files.read_text("params.yaml"))
+        words_sha256 = json.loads(files.read_text("metrics/data.json"))[split.value]["sha256"]
+        headline = flatten(json.loads(files.read_text(HEADLINE_FILE))[split.value])
+        speed = flatten(
+            {Path(path).stem: json.loads(files.read_text(path)) for path in SPEED_FILES if files.exists(path)}
+        )
+    try:
+        spans = score_predictions(files.read_bytes(predictions_file))
+    except (FileNotFoundError, DataIndexDirError) as error:  # which of them depends on what DVC has indexed
+        raise IncomparableError(
+            f"{revision}: {predictions_file} is not in DVC's cache{' nor in a remote' if pull else ''}.",
+            remedy="run dvc push where it was made." if pull else "pass --pull, or run dvc fetch.",
+        ) from error
+    for name, value in [*headline.items(), *speed.items()]:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise IncomparableError(
+                f"{revision}: {name} is {value}, not a number.", remedy="run dvc repro there and commit."
+            )
+    if not math.isclose(headline.get("f1", math.nan), spans.overall.f1):
+        raise IncomparableError(
+            f"{revision}: the f1 of {HEADLINE_FILE} ({headline.get('f1', 'missing')}) "
+            f"and {predictions_file} do not belong together.",
+            remedy="run dvc repro there and commit.",
+        )
+    return Result(revision, flatten(params), headline, speed, words_sha256, spans)
+
+
+def read_headline(revision: str) -> dict[str, dict[str, float]]:
+    """Read the headline scores of each split, which need no cache.
+
+    Raises:
+        IncomparableError: If the revision is unknown, or has no scores.
+    """
+    with reading(revision):
+        files = DVCFileSystem(rev=None if revision == WORKSPACE else revision)
+        headline: dict[str, dict[str, float]] = json.loads(files.read_text(HEADLINE_FILE))
+        return {split: headline[split.value] for split in Split}
+
+
+@contextmanager
+def reading(revision: str) -> Iterator[None]:
+    """Turn what may go wrong while the files of a revision are read into one line.
+
+    Raises:
+        IncomparableError: If the block raises what a user can do something about.
+    """
+    try:
+        yield
+    except RevError as error:
+        raise IncomparableError(
+            f"{revision}: {error}.", remedy="git branch and dvc exp list -A show the names."
+        ) from error
+    except FileNotFoundError as error:
+        raise IncomparableError(
+            f"{revision}: {error.filename or error} is not there.", remedy="run dvc repro there and commit."
+        ) from error
+    except DvcException as error:
+        raise IncomparableError(
+            f"{revision}: {error}.", remedy="mend what DVC names; without --pull the cache alone is read."
+        ) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise IncomparableError(
+            f"{revision}: a file in metrics/ lacks what it should hold ({error}).",
+            remedy="run dvc repro there and commit.",
+        ) from error
+    except (ValueError, YAMLError) as error:  # merge markers, for example
+        raise IncomparableError(
+            f"{revision}: params.yaml or a file in metrics/ cannot be parsed ({error}).",
+            remedy="mend it, or run dvc repro there and commit.",
+        ) from error
+
+
+def score_predictions(parquet: bytes) -> SpanScores:
+    """Score predictions as `evaluate` does."""
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        Path(file.name).write_bytes(parquet)
+        predictions = read_predictions(Path(file.name))
+    return score_tags(
+        gold=[one.gold for one in predictions], predicted=[one.predicted for one in predictions]
+    )

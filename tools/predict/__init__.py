@@ -1,0 +1,1 @@
+"""`ner predict`: find entities in texts and files."""

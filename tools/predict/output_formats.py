@@ -1,0 +1,188 @@
+"""What the tagger found, written: JSON Lines, CoNLL, GermEval's TSV, Parquet, or text for a terminal."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+from rich.text import Text
+
+from ner.annotation.labels import OUTSIDE, TagSet
+from ner.reporting.highlight import highlight_text, style_labels
+from ner.text.text_tagger import Entity, TaggedText
+from tools.predict.input_rows import Row
+
+ENTITY = pa.struct(
+    {
+        "start": pa.int64(),
+        "end": pa.int64(),
+        "label": pa.string(),
+        "text": pa.string(),
+        "score": pa.float64(),
+    }
+)
+SCHEMA = pa.schema(
+    {
+        "text": pa.string(),
+        "entities": pa.list_(ENTITY),
+        "tokens": pa.list_(pa.string()),
+        "predicted": pa.list_(pa.string()),
+        "score": pa.list_(pa.float32()),
+    }
+)
+SCORE_DIGITS = 6  # of JSON: what lies behind them depends on the batch
+COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red", "bright_cyan", "bright_green")
+# JSON may hold these as they are, but U+009B begins an ANSI code and U+2028 ends a line for some readers.
+NEEDS_ESCAPE = re.compile("[\x7f-\x9f\u2028\u2029]")
+BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class OutputFormat(StrEnum):
+    """How what was found is written."""
+
+    TEXT = "text"
+    JSONL = "jsonl"
+    CONLL = "conll"
+    TSV = "tsv"
+    PARQUET = "parquet"
+
+
+def list_entities(entities: Sequence[Entity]) -> list[dict[str, Any]]:
+    """Return the entities of a text under the keys of JSON and Parquet."""
+    return [{key: getattr(entity, key) for key in ENTITY.names} for entity in entities]
+
+
+def format_json(row: Row, tagged: TaggedText) -> str:
+    """Write one line of JSON: the text and its entities; of words also the tag of each."""
+    entities = [
+        {**entity, "score": round(entity["score"], SCORE_DIGITS)} for entity in list_entities(tagged.entities)
+    ]
+    value: dict[str, Any] = {"text": row.text, "entities": entities}
+    if row.words is not None:
+        value |= {"tokens": [word.text for word in row.words], "predicted": tagged.tagged[0].tags}
+    line = json.dumps(value, ensure_ascii=False)
+    return NEEDS_ESCAPE.sub(lambda found: f"\\u{ord(found[0]):04x}", line) + "\n"
+
+
+def format_conll(_: Row, tagged: TaggedText) -> str:
+    """Write a word and its tag a line, and an empty line behind each sentence."""
+    return "".join(
+        "".join(f"{word.text}\t{tag}\n" for word, tag in zip(words, one.tags, strict=True)) + "\n"
+        for words, one in zip(tagged.sentences, tagged.tagged, strict=True)
+    )
+
+
+def format_germeval(row: Row, tagged: TaggedText) -> str:
+    """Write GermEval's four columns; the inner level, of which the tagger knows nothing, is `O`."""
+    header = f"#\t{row.source}\n" if row.source else ""
+    return "".join(
+        header
+        + "".join(
+            f"{number}\t{word.text}\t{tag}\t{OUTSIDE}\n"
+            for number, (word, tag) in enumerate(zip(words, one.tags, strict=True), start=1)
+        )
+        + "\n"
+        for words, one in zip(tagged.sentences, tagged.tagged, strict=True)
+    )
+
+
+LINE_FORMATS = {
+    OutputFormat.JSONL: format_json,
+    OutputFormat.CONLL: format_conll,
+    OutputFormat.TSV: format_germeval,
+}
+
+
+def make_table(tagged: Sequence[TaggedText]) -> pa.Table:
+    """Give the rows of Parquet; the words of a text's sentences stand one behind the other."""
+    return pa.table(
+        {
+            "text": [one.text for one in tagged],
+            "entities": [list_entities(one.entities) for one in tagged],
+            "tokens": [[word.text for words in one.sentences for word in words] for one in tagged],
+            "predicted": [[tag for words in one.tagged for tag in words.tags] for one in tagged],
+            "score": [[score for words in one.tagged for score in words.scores] for one in tagged],
+        },
+        schema=SCHEMA,
+    )
+
+
+class TerminalText:
+    """Marks entities up for a reader: `[Berlin LOC 0.98]`, in a colour for each label.
+
+    Args:
+        tag_set: All tags that the tagger gives, so that a label keeps its colour.
+    """
+
+    def __init__(self, tag_set: TagSet) -> None:
+        self.styles = {
+            label: f"bold {COLOURS[int(classes.split()[0].removeprefix('hue'))]}"
+            for label, classes in style_labels(tag_set.labels).items()
+        }
+
+    def format(self, tagged: TaggedText) -> Text:
+        """Give the marked-up text. What it holds cannot act on the terminal, nor as rich's markup."""
+        marked = Text()
+        entities = iter(tagged.entities)
+        ranges = [(one.start, one.end, one.label, False) for one in tagged.entities]
+        for segment in highlight_text(tagged.text, ranges):
+            shown = picture_controls(segment.text)
+            if segment.label is None:
+                marked.append(shown)
+            else:
+                score = f"{next(entities).score:.2f}"
+                marked.append(f"[{shown} {segment.label} {score}]", style=self.styles[segment.label])
+        return marked
+
+
+def picture_controls(text: str) -> str:
+    """Show control characters as pictures instead of sending them to a terminal; line ends and tabs stay.
+
+    Those that turn the direction of writing are left out: they could show another text than the one there.
+    """
+    return "".join(map(_inert_character, text))
+
+
+def _inert_character(character: str) -> str:
+    if character in "\n\t" or (character not in BIDI_CONTROLS and unicodedata.category(character) != "Cc"):
+        return character
+    if character in BIDI_CONTROLS:
+        return ""
+    code = ord(character)
+    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+
+
+def read_records(stream: BinaryIO, form: OutputFormat) -> Iterator[tuple[int, str | list[str]]]:
+    """Read back what a run wrote, for going on where it ended; a torn record at the end is left out.
+
+    Args:
+        stream: The output, in one of `LINE_FORMATS`.
+        form: Its format.
+
+    Yields:
+        Where each record ends, in bytes, and its text (JSON Lines) or its words.
+
+    Raises:
+        ValueError: If a whole record is none that this module writes.
+    """
+    end = 0
+    words: list[str] = []
+    for raw in stream:
+        if not raw.endswith(b"\n"):
+            return
+        end += len(raw)
+        line = raw.decode("utf-8").removesuffix("\n")
+        if form is OutputFormat.JSONL:
+            value = json.loads(line)
+            if not isinstance(value, dict) or not isinstance(value.get("text"), str):
+                raise ValueError("a line has no text")
+            yield end, value["text"]
+        elif line:
+            if not line.startswith("#\t") or form is OutputFormat.CONLL or words:
+                words.append(line.split("\t")[1 if form is OutputFormat.TSV else 0])
+        else:
+            yield end, words
+            words = []

@@ -1,1 +1,0 @@
-"""The grammar of the embedded corpus, and as data its names, phrases and sentences."""
