@@ -28,6 +28,7 @@ from transformers import PreTrainedModel, TrainingArguments, set_seed
 from stages.ner.batching import padding_share
 from stages.ner.checkpoints import Run
 from stages.ner.corpus import read_split, read_tag_set
+from stages.ner.devices import find_device, has_accelerator, name_device
 from stages.ner.errors import PipelineError, run_command
 from stages.ner.files import write_json, write_text
 from stages.ner.params import Params, load_params
@@ -88,7 +89,7 @@ def fine_tune(
 ) -> None:
     """Run the stage; of several processes, the first alone decides and writes."""
     params = load_params(PARAMS_FILE, StageParams)
-    processes = PartialState(cpu=not torch.accelerator.is_available())
+    processes = PartialState(cpu=not has_accelerator())
     is_first = processes.is_main_process
     run = Run("fine_tune", params.model_dump(), parts=(TAGGER, SUMMARY, CURVE, SPEED))
     with run.lock() if is_first else nullcontext():
@@ -165,7 +166,7 @@ def training_arguments(params: StageParams, n_rows: int, checkpoints_dir: Path) 
             remedy=f"set train.batch_size to a multiple of {n_parts}.",
         )
     n_steps = math.ceil(n_rows / train.batch_size) * train.epochs
-    has_accelerator = torch.accelerator.is_available()
+    uses_accelerator = has_accelerator()
     arguments = TrainingArguments(
         output_dir=str(checkpoints_dir),
         save_strategy="no",  # CheckpointSchedule asks for checkpoints
@@ -186,9 +187,9 @@ def training_arguments(params: StageParams, n_rows: int, checkpoints_dir: Path) 
         weight_decay=train.weight_decay,
         warmup_steps=math.ceil(train.warmup_share * n_steps),
         remove_unused_columns=False,  # the rows are no columns; WindowCollator takes them whole
-        use_cpu=not has_accelerator,
-        dataloader_pin_memory=has_accelerator,
-        accelerator_config={"non_blocking": has_accelerator},
+        use_cpu=not uses_accelerator,
+        dataloader_pin_memory=uses_accelerator,
+        accelerator_config={"non_blocking": uses_accelerator},
     )
     # One process drives one device: over several, torch's DataParallel would multiply the batch.
     arguments._n_gpu = min(arguments.n_gpu, 1)
@@ -201,7 +202,7 @@ def choose_precision(wanted: str) -> str:
     Raises:
         PipelineError: If float16 is wanted of a processor: the loss cannot be scaled there.
     """
-    has_gpu = torch.cuda.is_available()
+    has_gpu = find_device().type == "cuda"
     if wanted == "fp16" and not has_gpu:
         raise PipelineError(
             f"{PARAMS_FILE}: train.precision is fp16, which needs a GPU.",
@@ -248,11 +249,11 @@ def save_tagger(
 
 def describe_environment(trainer: WordTrainer) -> dict[str, Any]:
     """Give versions, devices and number types: what else a score depends on."""
-    device = trainer.model.device.type
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in ENVIRONMENT},
-        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "device": name_device(),
+        "threads": torch.get_num_threads(),  # they share out the sums of a product
         "processes": trainer.args.world_size,
         "dtype": str(trainer.model.dtype).removeprefix("torch."),
         "precision": "bf16" if trainer.args.bf16 else "fp16" if trainer.args.fp16 else "fp32",

@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 from stages.ner.alignment import IGNORE_ID
 from stages.ner.batching import budget_batches, padding_share
 from stages.ner.decoding import TaggedWords, join_words
+from stages.ner.devices import find_device
 from stages.ner.errors import PipelineError
 from stages.ner.labels import TagSet
 from stages.ner.tokenized import TokenizedWindow
@@ -127,9 +128,7 @@ class Tagger:
                 f"{tagger_dir}: no such folder.", remedy="train a tagger: dvc repro fine_tune"
             )
         model = _load_model(tagger_dir, has_new_head=False)
-        device = torch.accelerator.current_accelerator()
-        if device:
-            model.to(device)  # type: ignore[arg-type] # the library's wrapper hides the signature
+        model.to(find_device())  # type: ignore[arg-type] # the library's wrapper hides the signature
         return cls(model, subtokens_per_batch=subtokens_per_batch)
 
     def tag(self, rows: Sequence[TokenizedWindow], n_words: Sequence[int]) -> TaggedSplit:
