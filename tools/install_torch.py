@@ -27,7 +27,9 @@ def main() -> None:
     wanted = os.environ.get("TORCH", "")
     index = os.environ.get("TORCH_CPU_INDEX") or CPU_INDEX
     if wanted not in ("", *CHOICES):
-        sys.exit(f"error: TORCH is {wanted!r}. Remedy: set it to one of {', '.join(CHOICES)}, or leave it out.")
+        sys.exit(
+            f"error: TORCH is {wanted!r}. Remedy: set it to one of {', '.join(CHOICES)}, or leave it out."
+        )
     if sys.prefix == sys.base_prefix:
         sys.exit(f"error: {sys.executable} is in no virtual environment. Remedy: make run")
     pinned = read_pin(REQUIREMENTS)
@@ -42,7 +44,10 @@ def main() -> None:
     elif not wanted and platform.system() != "Linux":
         say(pinned, "the package index's build, which is the one for this system")
     elif not wanted and has_nvidia_driver():
-        say(pinned, "the package index's build, for the NVIDIA driver that is here (TORCH=cpu takes the other)")
+        say(
+            pinned,
+            "the package index's build, for the NVIDIA driver that is here (TORCH=cpu takes the other)",
+        )
     elif not is_reachable(f"{index}/torch/"):
         if wanted:
             sys.exit(f"error: {index} cannot be reached. Remedy: make again with TORCH=index, or later.")
