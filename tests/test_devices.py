@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from stages.fine_tune import choose_precision, training_arguments
+from stages.fine_tune import choose_precision, describe_environment, training_arguments
 from stages.ner.devices import find_device, has_accelerator, name_device
 from stages.ner.errors import PipelineError, run_command
 from stages.ner.tagger import Tagger
@@ -64,6 +65,16 @@ def test_the_device_is_one_that_can_be_used(monkeypatch, build, works, fault, na
 def test_training_takes_the_number_type_of_that_device(monkeypatch, build, works, precision):
     pretend(monkeypatch, build=build, works=works, fault=None if works else NO_DRIVER)
     assert choose_precision("auto") == precision
+
+
+def test_the_summary_names_device_and_threads(monkeypatch):
+    """Both move a score."""
+    pretend(monkeypatch, build="cuda", works=True)
+    trainer = SimpleNamespace(
+        args=SimpleNamespace(world_size=1, bf16=False, fp16=False), model=SimpleNamespace(dtype=torch.float32)
+    )
+    found = describe_environment(trainer)
+    assert (found["device"], found["threads"]) == ("NVIDIA Test", torch.get_num_threads())
 
 
 def test_a_cuda_build_without_a_driver_trains_and_tags_on_the_cpu(monkeypatch, tmp_path, saved_tagger):
