@@ -190,3 +190,28 @@ def test_no_recipe_calls_a_program_of_the_environment_through_path():
     assert recipes
     programs = ("python", "pip", "dvc", "ruff", "mypy", "uv", "pytest")
     assert not [line for line in recipes if line.split()[0] in programs]
+
+
+@pytest.mark.parametrize(
+    ("programs", "reason"),
+    [
+        pytest.param({"id": "echo 1000"}, "a fresh Debian is made by root alone", id="not-root"),
+        pytest.param({"id": "echo 0"}, "a fresh Debian is made on Debian and Ubuntu alone", id="no-apt"),
+        pytest.param(
+            {"id": "echo 0", "apt-get": "exit 0", "unshare": "exit 1"},
+            "nothing can be mounted here",
+            id="mount",
+        ),
+    ],
+)
+def test_a_fresh_system_is_skipped_with_a_reason(project, tmp_path, programs, reason):
+    shutil.copy(ROOT / "scripts/fresh.sh", project / "scripts/fresh.sh")
+    folder = tmp_path / "pretended"
+    folder.mkdir()
+    for name, line in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+        (folder / name).chmod(0o755)
+    for name in ("bash", "env", "dirname"):
+        (folder / name).symlink_to(shutil.which(name))
+    done = make(project, "fresh", path=folder)
+    assert (done.returncode, done.stdout) == (0, f"skipped: {reason}\n"), done.stderr
