@@ -1,67 +1,85 @@
-# Two commands for a fresh machine: `make run` and `make test`. Every target puts .venv first on PATH.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Two commands for a fresh machine: `make run` and `make test`. GNU make 3.81, macOS's, is enough.
 VENV := .venv
-export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Programs are called by their path: make 3.81 looks on the PATH that it was started with. DVC finds `python`,
+# and tools find dvc, on this one.
+BIN := PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV)/bin
+# Nothing is installed outside $(VENV).
+PIP := $(VENV)/bin/python -m pip
+IN_VENV := $(VENV)/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' || { \
+	echo "error: $(VENV) is no virtual environment: nothing is installed. Remedy: make clean, then again" >&2; exit 1; }
+export PIP_REQUIRE_VIRTUALENV := 1
+unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_ROOT PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What a person passes reaches the shell as a variable, never as a part of a command: "$$BASELINE".
+OPTIONS := PYTHON TORCH BASELINE CANDIDATE MAX_DROP FORMAT SEEDS PULL ACCEPT_INCOMPARABLE
+$(foreach option,$(OPTIONS),$(eval override $(option) := $$(value $(option))))
+export $(OPTIONS)
 # A release with known vulnerabilities: whoever does not name them is no database of such.
 ADVISORIES := https://pypi.org/pypi/jinja2/2.4.1/json
 
 .DEFAULT_GOAL := help
-.PHONY: help run baseline check compare experiments seeds search test test-slow lint browser lock audit clean
+.NOTPARALLEL:
+.PHONY: help run baseline check compare experiments seeds search test test-slow fresh lint browser lock audit \
+	clean repository FORCE
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Set up, run what changed of the pipeline, print the headline scores
-	dvc repro
-	@ner headline
+	$(BIN)/dvc repro
+	@$(BIN)/ner headline
 
 # Where dvc.lock comes out as committed, the tag is the commit itself. A revision without a pipeline, or one
 # that fails, is tagged as it is: compare then says what it lacks.
 BASELINE_TREE := .dvc/tmp/baseline
 baseline: $(VENV)/.run ## Reproduce the revision BASELINE= on this machine beside the workspace; Git tag baseline
 	@git worktree remove --force $(BASELINE_TREE) 2>/dev/null || rm -rf $(BASELINE_TREE); git worktree prune
-	git worktree add --quiet --detach $(BASELINE_TREE) "$(or $(BASELINE),origin/main)"
-	cd $(BASELINE_TREE) && { test ! -f dvc.yaml || { dvc config --local cache.dir "$(CURDIR)/.dvc/cache" && dvc repro; } || \
-		echo "warning: the pipeline of $(BASELINE) fails: it is compared as committed" >&2; }
+	git worktree add --quiet --detach $(BASELINE_TREE) "$${BASELINE:-origin/main}"
+	PATH="$$PWD/$(VENV)/bin:$$PATH"; cache="$$PWD/.dvc/cache"; cd $(BASELINE_TREE) && \
+		{ test ! -f dvc.yaml || { dvc config --local cache.dir "$$cache" && dvc repro; } || \
+		echo "warning: the pipeline of $$BASELINE fails: it is compared as committed" >&2; }
 	@cd $(BASELINE_TREE) && git add --update && { git diff --cached --quiet || git -c user.name=baseline \
 		-c user.email=baseline@localhost commit --quiet --no-verify --message "Reproduce on this machine"; }
 	git tag --force baseline "$$(git -C $(BASELINE_TREE) rev-parse HEAD)"
 	@git worktree remove --force $(BASELINE_TREE)
 
 check: $(VENV)/.run ## Check that dvc.lock and metrics/ are what this code and params.yaml produce, and the cache whole
-	@ner check
-	@ner check-cache
+	@$(BIN)/ner check
+	@$(BIN)/ner check-cache
 
 # Each empty one is left to the tool: BASELINE is main, else origin/main; CANDIDATE the workspace.
 compare: $(VENV)/.run ## Compare with BASELINE=main; also CANDIDATE=, MAX_DROP=, FORMAT=, PULL=1, ACCEPT_INCOMPARABLE=1
-	@ner compare $(if $(BASELINE),--baseline "$(BASELINE)") $(if $(CANDIDATE),--candidate "$(CANDIDATE)") \
-		$(if $(MAX_DROP),--max-drop "$(MAX_DROP)") $(if $(FORMAT),--format "$(FORMAT)") $(if $(PULL),--pull) \
-		$(if $(filter 1,$(ACCEPT_INCOMPARABLE)),--accept-incomparable)
+	@test "$$ACCEPT_INCOMPARABLE" = 1 || ACCEPT_INCOMPARABLE=; \
+	$(BIN)/ner compare $${BASELINE:+--baseline "$$BASELINE"} $${CANDIDATE:+--candidate "$$CANDIDATE"} \
+		$${MAX_DROP:+--max-drop "$$MAX_DROP"} $${FORMAT:+--format "$$FORMAT"} $${PULL:+--pull} \
+		$${ACCEPT_INCOMPARABLE:+--accept-incomparable}
 
 # What is left out: speed, all scores but F1, and hashes of files.
 HIDDEN := ^(Executor|Created|epochs|steps|best_epoch|train_loss|(validation|test)\.(?!f1$$).*|.*_per_second
 HIDDEN := $(HIDDEN)|.*seconds|.*(peak_memory_mb|padding_share)|(data/|models/|metrics/|stages/|requirements).*)$$
 experiments: $(VENV)/.run ## Show the experiments side by side: parameters that differ, F1 of both splits
-	@dvc exp show --only-changed --hide-workspace --no-pager --drop '$(HIDDEN)'
+	@$(BIN)/dvc exp show --only-changed --hide-workspace --no-pager --drop '$(HIDDEN)'
 
 seeds: $(VENV)/.run ## Run SEEDS=1,2,3 as experiments; mean and standard deviation of the scores
-	@ner seeds "$(SEEDS)"
+	@$(BIN)/ner seeds "$$SEEDS"
 
 search: $(VENV)/.run ## Search the ranges of search.yaml for the best validation F1
-	@ner search
+	@$(BIN)/ner search
 
 test: $(VENV)/.dev lint ## Set up, run the linters and all tests but the slow ones
-	python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: $(VENV)/.dev $(VENV)/.ray ## Run the slow tests
-	python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow
+
+fresh: ## Run both commands in a fresh Debian 13, made in FRESH_DIR (as root on Debian; an hour, 8 GB)
+	@scripts/fresh.sh
 
 lint: $(VENV)/.dev ## Check format, style and types
-	ruff format --check .
-	ruff check .
-	mypy
-	lint-imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 browser: ## Install Chromium for the browser tests (Debian and Ubuntu, as root)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
@@ -71,38 +89,48 @@ browser: ## Install Chromium for the browser tests (Debian and Ubuntu, as root)
 			apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core; }
 
 lock: $(VENV)/.dev ## Write the locks anew after a change of requirements*.txt; what is locked and still fits stays
-	uv pip compile --quiet requirements.txt --output-file requirements.lock
-	uv pip compile --quiet requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --quiet requirements.txt --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
 
 audit: $(VENV)/.dev ## Ask the database of known vulnerabilities about every locked version
-	@python -c 'import json, urllib.request as u; json.load(u.urlopen("$(ADVISORIES)", timeout=10))["vulnerabilities"][0]' \
+	@$(BIN)/python -c 'import json, urllib.request as u; json.load(u.urlopen("$(ADVISORIES)", timeout=10))["vulnerabilities"][0]' \
 		2>/dev/null || { \
 		echo "notice: the database of vulnerabilities cannot be reached from here: nothing was audited"; exit 0; }; \
 	{ grep -o '^[^ ;]*==[^ ;]*' requirements-dev.lock; grep -o '^torch==[^ ]*' requirements.txt; } | \
-		uv tool run pip-audit==2.10.1 --disable-pip --no-deps -r /dev/stdin
+		$(BIN)/uv tool run pip-audit==2.10.1 --disable-pip --no-deps -r /dev/stdin
 
 clean: ## Remove the virtual environment; results and DVC's cache stay
 	rm -rf $(VENV)
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-		{ echo "error: the pins are made for Python 3.11. Remedy: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
-		echo "error: Python cannot make a virtual environment. Remedy: install its venv module (Debian: apt install python3.11-venv)" >&2; exit 1; }
+# Said before anything is installed: DVC keeps its records beside Git's.
+repository:
+	@test -e .git || git rev-parse --git-dir >/dev/null 2>&1 || { \
+		echo "error: this folder is no Git repository, or git is absent (a ZIP has no .git). Remedy:" \
+			"git init && git add --all && git commit --message Start" >&2; exit 1; }
 
-# The lock first, each file checked against its hash; the second line then finds all but torch in place.
-$(VENV)/.run: pyproject.toml requirements.lock requirements.txt $(VENV)/bin/python
-	python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
-	python -m pip install --quiet -r requirements.txt
-	python -m pip install --quiet --no-deps --no-build-isolation --editable .
+$(VENV)/bin/python: | repository
+	@scripts/make_venv.sh $(VENV)
+
+# The lock first, each file checked against its hash; the last line then finds all but torch in place, and
+# torch too where its CPU build was installed. TORCH=cpu, cuda or index says which build by hand.
+$(VENV)/.run: pyproject.toml requirements.lock requirements.txt $(VENV)/bin/python $(if $(TORCH),FORCE)
+	@$(IN_VENV)
+	$(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m tools.install_torch
+	$(PIP) install --quiet -r requirements.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.ray: requirements-ray.txt $(VENV)/.dev
-	python -m pip install --quiet -r requirements-ray.txt
+	@$(IN_VENV)
+	$(PIP) install --quiet -r requirements-ray.txt
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml requirements-dev.lock requirements-dev.txt requirements-onnx.txt requirements.txt $(VENV)/bin/python
-	python -m pip install --quiet --require-hashes --no-deps -r requirements-dev.lock
-	python -m pip install --quiet -r requirements-dev.txt
-	python -m pip install --quiet --no-deps --no-build-isolation --editable .
+$(VENV)/.dev: pyproject.toml requirements-dev.lock requirements-dev.txt requirements-onnx.txt requirements.txt $(VENV)/bin/python \
+		$(if $(TORCH),FORCE)
+	@$(IN_VENV)
+	$(PIP) install --quiet --require-hashes --no-deps -r requirements-dev.lock
+	@$(BIN)/python -m tools.install_torch
+	$(PIP) install --quiet -r requirements-dev.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.run

@@ -45,6 +45,7 @@ from ner.core.errors import PipelineError
 from ner.core.files import write_json
 from ner.core.params import load_params
 from ner.sources.corpus_formats import find_split_files
+from ner.tagging.devices import find_device, has_accelerator, name_device
 from ner.windows.splits import SplitCounts, check_lengths, tokenize_split
 from ner.windows.tokenized import write_windows
 from ner.windows.tokenizer import WordTokenizer
@@ -206,13 +207,13 @@ def take_turns(contestants: Mapping[str, Contestant], n_rounds: int) -> list[Rou
 
 def measure_matmul() -> float:
     """Measure how fast this device multiplies two large matrices. Unit: FLOP/s."""
-    device = torch.accelerator.current_accelerator() or torch.device("cpu")
+    device = find_device()
     one, other = torch.rand(2, MATRIX_SIZE, MATRIX_SIZE, device=device)
     seconds = []
     for _ in range(N_PRODUCTS):
         started = time.perf_counter()
         torch.mm(one, other)
-        if torch.accelerator.is_available():
+        if device.type != "cpu":
             torch.accelerator.synchronize()
         seconds.append(time.perf_counter() - started)
     return 2 * MATRIX_SIZE**3 / median(seconds)
@@ -291,7 +292,7 @@ def describe_machine() -> dict[str, Any]:
         "logical_cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "accelerator": name_device() if has_accelerator() else "none",
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: version(name) for name in ENVIRONMENT},

@@ -322,15 +322,16 @@ def training_params() -> "StageParams":
 
 def plain_arguments(work: Work, **settings: Any) -> "TrainingArguments":  # noqa: ANN401
     """Leave the Trainer's settings at their defaults, but let it print nothing."""
-    import torch
     from transformers import TrainingArguments
+
+    from ner.tagging.devices import has_accelerator
 
     settings.setdefault("save_strategy", "no")
     return TrainingArguments(
         output_dir=str(work.folder / "scratch"),
         report_to="none",
         disable_tqdm=True,
-        dataloader_pin_memory=torch.accelerator.is_available(),  # else a warning
+        dataloader_pin_memory=has_accelerator(),  # else a warning
         **settings,
     )
 

@@ -28,6 +28,17 @@ REMEDIES = {
     errno.EEXIST: KIND,
     errno.EIO: "see to the disk: it cannot be read or written.",
 }
+USE_CPU = "compute on the CPU: put CUDA_VISIBLE_DEVICES= before the command"
+# What PyTorch says of a GPU that the user can do something about, in RuntimeErrors.
+DEVICE_REMEDIES = {
+    "CUDA out of memory": f"free the GPU's memory (nvidia-smi lists who holds it), or {USE_CPU}.",
+    "CUDA error: out of memory": f"free the GPU's memory (nvidia-smi lists who holds it), or {USE_CPU}.",
+    "CUDA-capable device(s) is/are busy": f"end what holds the GPU (see nvidia-smi), or {USE_CPU}.",
+    "CUDA error: no kernel image": f"install a PyTorch that supports this GPU, or {USE_CPU}.",
+    "Found no NVIDIA driver": f"install the driver, or {USE_CPU}.",
+    "The NVIDIA driver on your system is too old": f"install a newer driver, or {USE_CPU}.",
+    "MPS backend out of memory": "close other programs, or set train.gradient_accumulation_steps higher.",
+}
 # How safetensors and tokenizers, and shutil.copytree, quote the system.
 QUOTED = re.compile(r"(?:\(os error |\[Errno )(\d+)[)\]]")
 
@@ -61,7 +72,8 @@ def run_command(command: Callable[[], None]) -> None:
         sys.stderr.write("interrupted\n")
         raise SystemExit(130) from None
     except Exception as error:
-        explained = error if isinstance(error, PipelineError) else explain_system_error(error)
+        known = error if isinstance(error, PipelineError) else None
+        explained = known or explain_device_error(error) or explain_system_error(error)
         if explained is None:
             raise
         sys.stderr.write(f"error: {explained}\n")
@@ -82,6 +94,17 @@ def explain_system_error(error: BaseException) -> PipelineError | None:
             )  # where to, from where
             place = f"{os.fsdecode(file)}: " if isinstance(file, str | bytes | os.PathLike) else ""
             return PipelineError(f"{place}{os.strerror(number)}.", remedy=REMEDIES[number])
+    return None
+
+
+def explain_device_error(error: BaseException) -> PipelineError | None:
+    """Turn a GPU's full memory or unusable driver into a line; None for anything else."""
+    for cause, is_certain in _causes(error):
+        if is_certain and isinstance(cause, RuntimeError):
+            reason = (str(cause).strip() or "no reason").splitlines()[0]
+            for words, remedy in DEVICE_REMEDIES.items():
+                if words in reason:
+                    return PipelineError(f"the GPU cannot compute this ({reason[:200]}).", remedy=remedy)
     return None
 
 

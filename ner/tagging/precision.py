@@ -3,6 +3,7 @@
 import torch
 
 from ner.core.errors import PipelineError
+from ner.tagging.devices import find_device
 
 
 def choose_precision(wanted: str) -> str:
@@ -11,7 +12,7 @@ def choose_precision(wanted: str) -> str:
     Raises:
         PipelineError: If float16 is wanted of a CPU: the loss cannot be scaled there.
     """
-    has_gpu = torch.cuda.is_available()
+    has_gpu = find_device().type == "cuda"
     if wanted == "fp16" and not has_gpu:
         raise PipelineError(
             "params.yaml: train.precision is fp16, which needs a GPU.",

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from ner.annotation.labels import TagSet
 from ner.tagging.decoding import TaggedSplit, WindowLogits, decode_sentences, read_window
+from ner.tagging.devices import find_device
 from ner.tagging.model import WindowCollator, load_tagger_model
 from ner.tagging.scheduling import Batch, compute_side_by_side, group_batches
 from ner.windows.alignment import IGNORE_ID
@@ -63,9 +64,7 @@ class Tagger:
             PipelineError: If the folder is no checkpoint that transformers can load.
         """
         model = load_tagger_model(tagger_dir)
-        device = torch.accelerator.current_accelerator(check_available=True)
-        if device:
-            model.to(device)  # type: ignore[arg-type] # the library's wrapper hides the signature
+        model.to(find_device())  # type: ignore[arg-type] # the library's wrapper hides the signature
         return cls(model, subtokens_per_batch=subtokens_per_batch)
 
     def tag(self, rows: Sequence[TokenizedWindow], n_words: Sequence[int]) -> TaggedSplit:

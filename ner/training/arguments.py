@@ -4,11 +4,11 @@ import math
 import sys
 from pathlib import Path
 
-import torch
 from accelerate import PartialState
 from transformers import TrainingArguments
 
 from ner.core.errors import PipelineError
+from ner.tagging.devices import has_accelerator
 from ner.tagging.precision import choose_precision
 from ner.training.params import TrainParams
 
@@ -30,7 +30,7 @@ def training_arguments(
             remedy=f"set train.batch_size to a multiple of {n_parts}.",
         )
     n_steps = math.ceil(n_rows / train.batch_size) * train.epochs
-    has_accelerator = torch.accelerator.is_available()
+    uses_accelerator = has_accelerator()
     arguments = TrainingArguments(
         output_dir=str(checkpoints_dir),
         save_strategy="no",  # CheckpointSchedule asks for checkpoints
@@ -51,9 +51,9 @@ def training_arguments(
         weight_decay=train.weight_decay,
         warmup_steps=math.ceil(train.warmup_share * n_steps),
         remove_unused_columns=False,  # the rows are no columns; WindowCollator takes them whole
-        use_cpu=not has_accelerator,
-        dataloader_pin_memory=has_accelerator,
-        accelerator_config={"non_blocking": has_accelerator},
+        use_cpu=not uses_accelerator,
+        dataloader_pin_memory=uses_accelerator,
+        accelerator_config={"non_blocking": uses_accelerator},
     )
     # One process drives one device: over several, torch's DataParallel would multiply the batch.
     arguments._n_gpu = min(arguments.n_gpu, 1)

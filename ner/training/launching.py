@@ -6,10 +6,10 @@ import shlex
 import shutil
 import sys
 
-import torch
 from accelerate import PartialState
 
 from ner.core.errors import PipelineError
+from ner.tagging.devices import has_accelerator
 
 LAUNCHED = "NER_LAUNCHED"  # set for the processes that a launcher starts
 
@@ -48,7 +48,7 @@ def start_launcher(launcher: str, module: str) -> None:
 
 def join_processes() -> PartialState:
     """Join the other processes of the run, if a launcher started some."""
-    return PartialState(cpu=not torch.accelerator.is_available())
+    return PartialState(cpu=not has_accelerator())
 
 
 def end_process(processes: PartialState) -> None:

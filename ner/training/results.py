@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from ner.core.files import write_json, write_text
 from ner.core.speed import write_speed
+from ner.tagging.devices import name_device
 from ner.training.sampler import LengthSampler
 from ner.training.trainer import WordTrainer
 from ner.windows.batching import padding_share
@@ -58,11 +59,11 @@ def save_tagger(
 
 def describe_environment(trainer: WordTrainer) -> dict[str, Any]:
     """Give versions, devices and number types: what else a score depends on."""
-    device = trainer.model.device.type
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in ENVIRONMENT},
-        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "device": name_device(),
+        "threads": torch.get_num_threads(),  # they share out the sums of a product
         "processes": trainer.args.world_size,
         "dtype": str(trainer.model.dtype).removeprefix("torch."),
         "precision": "bf16" if trainer.args.bf16 else "fp16" if trainer.args.fp16 else "fp32",

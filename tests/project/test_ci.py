@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -72,11 +71,7 @@ def check_out(origin: Path, folder: Path, cache: Path) -> Clone:
     checkout.run("git", "checkout", "--quiet", "--detach", "origin/main")
     checkout.run("git", "branch", "--quiet", "--delete", "--force", "main")
     shutil.copytree(cache, folder / ".dvc/cache")
-    (folder / ".venv").mkdir()
-    for name in ("bin", "lib", "lib64", "pyvenv.cfg"):
-        if (Path(sys.prefix) / name).exists():
-            (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-    (folder / ".venv/.run").touch()  # make compares times: the packages are there
+    checkout.lend_environment()
     return checkout
 
 

@@ -68,15 +68,17 @@ def read_versions(name: str) -> dict[str, str]:
     return pins
 
 
-def read_lock(name: str) -> dict[str, tuple[str, list[str]]]:
-    """Read version and hashes by name."""
+def read_lock(name: str, machine: dict[str, str] | None = None) -> dict[str, tuple[str, list[str]]]:
+    """Read version and hashes by name: of all lines, or of those that a machine installs."""
     text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", "")
     locked = {}
     for line in text.splitlines():
-        package, version, hashes = re.fullmatch(
-            r"([\w.-]+)==([\w.+!]+)(?: ;[^-]*)?((?:\s+--hash=sha256:[0-9a-f]{64})+)\s*", line
-        ).groups()
-        locked[normalise(package)] = version, hashes.split()
+        requirement, *hashes = re.split(r"\s+--hash=(?=sha256:[0-9a-f]{64}\b)", line)
+        pin = Requirement(requirement)
+        (version,) = [one.version for one in pin.specifier if one.operator == "=="]
+        if machine is None or pin.marker is None or pin.marker.evaluate(machine):
+            assert normalise(pin.name) not in locked, "two versions for one machine"
+            locked[normalise(pin.name)] = version, hashes
     return locked
 
 
@@ -92,18 +94,48 @@ def test_the_lock_holds_every_pin_with_hashes_but_torch(requirements, lock):
     assert not re.search(r"://|^-|@ ", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
 
 
+SYSTEMS = {
+    "linux-x86_64": {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"},
+    "linux-arm64": {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "aarch64"},
+    "macos-arm64": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"},
+}
+
+
 @pytest.mark.parametrize("lock", LOCKS.values())
-def test_the_lock_holds_all_that_its_packages_need(lock):
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_lock_holds_all_that_its_packages_need_on_each_machine(system, python, lock):
     """`--no-deps` installs nothing else; torch's needs are declared in pyproject.toml and may change."""
-    locked = {*read_lock(lock), "torch"}
+    machine = {
+        **SYSTEMS[system],
+        "python_version": python,
+        "python_full_version": f"{python}.2",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "os_name": "posix",
+        "extra": "",
+    }
+    locked = read_lock(lock, machine)
+    assert len(locked) > 140
     missing = {
         (package, requirement.name)
         for package in locked
         for requirement in map(Requirement, installed_requires(package))
-        if (not requirement.marker or requirement.marker.evaluate({"extra": ""}))
-        and normalise(requirement.name) not in locked
+        if (not requirement.marker or requirement.marker.evaluate(machine))
+        and normalise(requirement.name) not in {*locked, "torch"}
     }
     assert not missing
+
+
+def test_torchs_own_needs_are_locked():
+    """Its CPU build is installed with `--no-deps`; NVIDIA's libraries come with the other build."""
+    needed = {
+        normalise(requirement.name)
+        for requirement in map(Requirement, installed_requires("torch"))
+        if not requirement.marker or requirement.marker.evaluate({"extra": ""})
+    }
+    missing = needed - set(read_lock("requirements.lock"))
+    assert {name for name in missing if not name.startswith(("nvidia", "triton", "cuda"))} == set()
 
 
 def installed_requires(package: str) -> list[str]:
@@ -123,4 +155,4 @@ def test_both_locks_agree():
 def test_make_installs_from_the_locks_with_hashes():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for lock in LOCKS.values():
-        assert f"pip install --quiet --require-hashes --no-deps -r {lock}\n" in makefile
+        assert f"$(PIP) install --quiet --require-hashes --no-deps -r {lock}\n" in makefile

@@ -1,6 +1,7 @@
 """The web service: its page, its answers and its refusals."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -142,6 +143,17 @@ class BoundedRequest(Request):
                 ) from None
             self._body = bytes(body)
         return self._body
+
+    async def json(self) -> object:
+        """Parse the body.
+
+        Raises:
+            JSONDecodeError: If it is no JSON, or nested deeper than this Python parses.
+        """
+        try:
+            return await super().json()
+        except RecursionError:
+            raise json.JSONDecodeError("nested too deeply", "", 0) from None
 
 
 class BoundedRoute(APIRoute):

@@ -94,7 +94,9 @@ def test_the_table_of_epochs_pairs_the_losses():
     ],
 )
 def test_auto_takes_the_fastest_number_type(monkeypatch, wanted, has_gpu, has_bfloat16, chosen):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    monkeypatch.setattr(
+        "ner.tagging.precision.find_device", lambda: torch.device("cuda" if has_gpu else "cpu")
+    )
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bfloat16)
     assert choose_precision(wanted) == chosen
 
@@ -111,7 +113,7 @@ def test_auto_takes_the_fastest_number_type(monkeypatch, wanted, has_gpu, has_bf
     ],
 )
 def test_what_the_machine_cannot_do_is_refused(tmp_path, monkeypatch, change, message):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("ner.tagging.precision.find_device", lambda: torch.device("cpu"))
     with pytest.raises(PipelineError, match=message):
         training_arguments(make_params(**change).train, 1, 13, tmp_path)
 

@@ -151,8 +151,7 @@ def test_a_grid_in_the_queue_runs_and_shows_side_by_side(clone):
     clone.run("dvc", "exp", "run", "--queue", "--name", "grid", "-S", f"{CHEAP}=20,30")
     run_quietly(clone, "dvc", "exp", "run", "--run-all")
     assert sorted(names(clone)) == ["grid-1", "grid-2"]
-    (clone.root / ".venv").mkdir()
-    (clone.root / ".venv/.run").touch()  # the packages are there, in the environment of this test
+    clone.lend_environment()
     shown = clone.run("make", "--silent", "--old-file", ".venv/.run", "experiments", COLUMNS="100")
     assert re.search(r"grid-1.*Success", shown)
     assert all(len(line) <= 100 for line in shown.splitlines())

@@ -67,7 +67,8 @@ def test_several_texts_give_a_list_in_their_order(client):
         pytest.param('{"text": "a\\ud83d"}', 422, "text: character 2 cannot be written", id="surrogate"),
         pytest.param('{"text": "a", "\\ud83d": 1}', 422, "body: Input should be a", id="surrogate-key"),
         pytest.param('{"texts": [1, 2, 3, 4, 5]}', 422, "and 2 more", id="many-reasons"),
-        pytest.param("[" * 1500, 400, "error parsing the body", id="deep"),
+        pytest.param("[" * 1500, 422, "body: ", id="deep"),  # Python 3.11 stops before it misses the end
+        pytest.param("[" * 1100 + "]" * 1100, 422, "body: ", id="deep-and-whole"),
         pytest.param(json.dumps({"text": "ä" * 101}), 422, "holds 101 characters; at most 100", id="long"),
         pytest.param(json.dumps({"texts": ["ä" * 51] * 2}), 422, "holds 102 characters", id="long-together"),
         pytest.param(json.dumps({"texts": ["a"] * 4}), 422, "holds 4 texts; at most 3", id="many"),
