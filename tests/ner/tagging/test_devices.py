@@ -15,7 +15,7 @@ from ner.tagging.tagger import Tagger
 from ner.training.arguments import training_arguments
 from ner.training.results import describe_environment
 from tests.support.pipeline_clone import ROOT
-from tests.test_fine_tune import make_params
+from tests.ner.training.test_arguments import make_params
 
 TOO_OLD = "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver"
 NO_DRIVER = "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU"
