@@ -19,6 +19,7 @@ from ner.core.command import run_command
 from ner.core.params import Params, load_params
 from ner.core.run_settings import RunParams, RunSection
 from ner.tagging.model import load_encoder
+from ner.tagging.precision import choose_precision
 from ner.training.arguments import training_arguments
 from ner.training.launching import end_process, join_processes, start_launcher
 from ner.training.params import TrainParams
@@ -88,14 +89,16 @@ def train_tagger(
     """Train, from the start or on from a checkpoint; the best epoch's weights end up in the model."""
     rows = read_windows(tokenized_dir / "train.parquet")
     train_rows = [row for row in rows if row.window.input_ids]  # a sentence may have no subtoken at all
+    precision = choose_precision(params.train.precision)
     set_seed(params.seed)  # before the head gets its random weights
     trainer = WordTrainer(
         load_encoder(encoder_dir, read_tag_set(raw_dir / "validation.parquet")),
-        training_arguments(params.train, params.seed, len(train_rows), checkpoints_dir),
+        training_arguments(params.train, params.seed, len(train_rows), checkpoints_dir, precision),
         train_rows=train_rows,
         validation_rows=read_windows(tokenized_dir / "validation.parquet"),
         sentences=read_split(raw_dir / "validation.parquet"),
         checkpoint_steps=how.checkpoint_steps,
+        precision=precision,
     )
     if checkpoint:
         logger.info("going on from %s", checkpoint)

@@ -1,9 +1,8 @@
 """The settings of a training run in params.yaml."""
 
-from typing import Literal
-
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from ner.core.number_types import TrainingPrecision
 from ner.core.params import Params
 
 
@@ -19,7 +18,7 @@ class TrainParams(Params):
     warmup_share: float = Field(
         ge=0, le=1, description="Share of the optimiser steps spent warming up, 0 to 1."
     )
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(description="Number type of the arithmetic.")
+    precision: TrainingPrecision = Field(description="Number type of the arithmetic.")
     gradient_accumulation_steps: PositiveInt = Field(
         description="Parts of a batch that are computed one after the other, to save memory."
     )

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from ner.core.files import write_json, write_text
 from ner.core.speed import write_speed
 from ner.tagging.devices import name_device
+from ner.tagging.precision import OWN, RUN_CONFIG, describe_precision
 from ner.training.sampler import LengthSampler
 from ner.training.trainer import WordTrainer
 from ner.windows.batching import padding_share
@@ -27,7 +28,8 @@ ENVIRONMENT = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 
 def write_results(trainer: WordTrainer, encoder_dir: Path, folder: Path, settings: dict[str, Any]) -> None:
     """Write everything that the stage puts out into `folder`."""
-    save_tagger(trainer.model, encoder_dir, folder / TAGGER, settings)
+    own = {OWN: {"precision": trainer.precision.tagging}}
+    save_tagger(trainer.model, encoder_dir, folder / TAGGER, {**settings, **own})
     n_epochs = len(trainer.epoch_losses)
     summary = {
         "epochs": n_epochs,
@@ -40,7 +42,9 @@ def write_results(trainer: WordTrainer, encoder_dir: Path, folder: Path, setting
     write_json(folder / SUMMARY, summary)
     curve = tabulate_epochs(trainer.epoch_losses, trainer.state.log_history)
     write_text(folder / CURVE, curve.to_csv(index=False, lineterminator="\n"))
-    write_training_speed(folder / SPEED, trainer.sampler, n_epochs, trainer.seconds)
+    write_training_speed(
+        folder / SPEED, trainer.sampler, n_epochs, trainer.seconds, trainer.precision.training
+    )
     logger.info("epoch %d of %d is best: validation F1 %.4f", trainer.best_epoch, n_epochs, trainer.best_f1)
 
 
@@ -54,7 +58,7 @@ def save_tagger(
             shutil.copyfile(path, tagger_dir / path.name)
     for path in tagger_dir.glob("*.safetensors"):
         path.chmod(0o644)  # safetensors makes files that nobody else may read
-    write_json(tagger_dir / "run_config.json", settings)
+    write_json(tagger_dir / RUN_CONFIG, settings)
 
 
 def describe_environment(trainer: WordTrainer) -> dict[str, Any]:
@@ -66,7 +70,8 @@ def describe_environment(trainer: WordTrainer) -> dict[str, Any]:
         "threads": torch.get_num_threads(),  # they share out the sums of a product
         "processes": trainer.args.world_size,
         "dtype": str(trainer.model.dtype).removeprefix("torch."),
-        "precision": "bf16" if trainer.args.bf16 else "fp16" if trainer.args.fp16 else "fp32",
+        "precision": trainer.precision.training,
+        "tagging_precision": trainer.precision.tagging,
     }
 
 
@@ -90,7 +95,9 @@ def tabulate_epochs(train_losses: Sequence[float], log: Sequence[Mapping[str, fl
     return pd.DataFrame(rows)
 
 
-def write_training_speed(path: Path, sampler: LengthSampler, n_epochs: int, seconds: float) -> None:
+def write_training_speed(
+    path: Path, sampler: LengthSampler, n_epochs: int, seconds: float, precision: str
+) -> None:
     """Write the speed of training alone, validation left out."""
     batches = [batch for epoch in range(n_epochs) for batch in sampler.batches(epoch)]
     write_speed(
@@ -99,4 +106,5 @@ def write_training_speed(path: Path, sampler: LengthSampler, n_epochs: int, seco
         n_sentences=len(sampler) * n_epochs,
         n_subtokens=sum(sampler.lengths) * n_epochs,
         padding_share=padding_share(sampler.lengths, batches),
+        precision=describe_precision(precision),
     )
