@@ -6,9 +6,9 @@ from typing import Any
 
 from ner.core.errors import PipelineError
 from ner.core.files import read_json
+from ner.core.number_types import CHOSEN, RUN_CONFIG
 from ner.core.params import read_yaml
 from ner.evaluation.splits import EvaluatedSplit
-from ner.tagging.precision import OWN, RUN_CONFIG
 
 
 def check_training_params(tagger_dir: Path, params_file: Path) -> None:
@@ -19,7 +19,7 @@ def check_training_params(tagger_dir: Path, params_file: Path) -> None:
     """
     wanted = read_yaml(params_file)
     for section, used in read_json(tagger_dir / RUN_CONFIG).items():
-        if section == OWN:  # chosen by the machine
+        if section == CHOSEN:
             continue
         pairs = used.items() if isinstance(used, dict) else [(None, used)]
         for key, value in pairs:

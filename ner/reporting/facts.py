@@ -9,6 +9,7 @@ import pandas as pd
 from ner.annotation.labels import label_of
 from ner.core.errors import PipelineError
 from ner.core.files import read_json
+from ner.core.number_types import CHOSEN, RUN_CONFIG
 from ner.reporting.highlight import highlight_text, style_labels
 from ner.reporting.model_card import describe_card, find_licence, format_yaml, name_corpus, name_encoder
 
@@ -45,7 +46,8 @@ def read_texts(path: Path) -> list[str]:
 def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
     """Collect what is known of a run: corpus, encoder, parameters, scores, speed."""
     facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in METRICS}
-    data, checkpoint, run = facts["data"], facts["checkpoint"], read_json(tagger_dir / "run_config.json")
+    data, checkpoint, run = facts["data"], facts["checkpoint"], read_json(tagger_dir / RUN_CONFIG)
+    settings = {section: value for section, value in run.items() if section != CHOSEN}
     model = {key: checkpoint[key] for key in ("checkpoint", "revision") if checkpoint[key]}
     tags = read_json(tagger_dir / "config.json")["id2label"].values()
     labels = {label for tag in tags if (label := label_of(tag)) is not None}
@@ -56,7 +58,7 @@ def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
         "encoder": name_encoder(checkpoint),
         "licence": find_licence(checkpoint),
         "styles": style_labels(labels),
-        "params": format_yaml({"data": {"source": data["source"]}, "model": model, **run}),
+        "params": format_yaml({"data": {"source": data["source"]}, "model": model, **settings}),
         "card": format_yaml(describe_card(data, checkpoint, facts["evaluate"]["test"])),
     }
 

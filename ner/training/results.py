@@ -13,9 +13,10 @@ import torch
 from transformers import PreTrainedModel
 
 from ner.core.files import write_json, write_text
+from ner.core.number_types import CHOSEN, RUN_CONFIG
 from ner.core.speed import write_speed
 from ner.tagging.devices import name_device
-from ner.tagging.precision import OWN, RUN_CONFIG, describe_precision
+from ner.tagging.precision import describe_precision
 from ner.training.sampler import LengthSampler
 from ner.training.trainer import WordTrainer
 from ner.windows.batching import padding_share
@@ -28,8 +29,8 @@ ENVIRONMENT = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 
 def write_results(trainer: WordTrainer, encoder_dir: Path, folder: Path, settings: dict[str, Any]) -> None:
     """Write everything that the stage puts out into `folder`."""
-    own = {OWN: {"precision": trainer.precision.tagging}}
-    save_tagger(trainer.model, encoder_dir, folder / TAGGER, {**settings, **own})
+    chosen = {CHOSEN: {"precision": trainer.precision.tagging}}
+    save_tagger(trainer.model, encoder_dir, folder / TAGGER, {**settings, **chosen})
     n_epochs = len(trainer.epoch_losses)
     summary = {
         "epochs": n_epochs,

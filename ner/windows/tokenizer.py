@@ -60,10 +60,12 @@ class WordTokenizer:
                 remedy="choose a checkpoint with a fast tokenizer.",
             )
         try:
-            definition = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            definition = json.loads(text)
             if _is_byte_level(definition.get("pre_tokenizer")):
                 _add_prefix_space(definition)
-            tokenizer = Tokenizer.from_str(json.dumps(definition))
+                text = json.dumps(definition)
+            tokenizer = Tokenizer.from_str(text)
             max_length = _read_max_length(encoder_dir)
         except Exception as error:  # the library has no class of its own for its errors
             raise _unusable(path, str(error)) from error
