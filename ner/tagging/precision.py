@@ -29,7 +29,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 # Processors with instructions for bfloat16 reach 2 to 5, those without 0.25: nothing lies near this.
 CLEARLY_FASTER = 1.5
 # Rows, inputs and outputs of a feed-forward layer: half a millisecond a product, 25 ms in all. Beside ten
-# busy processes on two cores twelve measurements gave 1.96 to 1.98, but with four times the rows 1.76 to 2.20.
+# busy processes on two cores twelve measurements gave 1.96 to 1.98, with four times the rows 1.76 to 2.20.
 SHAPE, N_ROUNDS = (32, 384, 1536), 30
 
 
