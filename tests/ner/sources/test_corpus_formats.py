@@ -3,11 +3,11 @@
 from collections import Counter
 
 import pytest
+from ner.sources.corpus_formats import find_split_files, read_conll, read_germeval
 
 from ner.annotation.sentences import Sentence
 from ner.annotation.spans import decode_spans
 from ner.core.errors import PipelineError
-from ner.sources.corpus_formats import find_split_files, read_conll, read_germeval
 from tests.support.paths import CORPUS
 
 
