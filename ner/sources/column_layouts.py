@@ -21,6 +21,7 @@ CHUNK_LABELS = frozenset(
 GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
 N_CONLLU_COLUMNS = 10
 GERMEVAL_TAGS = (2, 3)
+GERMEVAL_HEADER = "#\t"  # has as many columns as a word, in short sentences of a large share of lines
 MOSTLY = 0.9  # share of a column's values that decides what it is: one wrong value changes nothing
 SETTING = "say it in params.yaml, for example data.columns: {word: 0, tag: -1}."
 
@@ -77,10 +78,10 @@ def find_layout(
 
 
 def _is_aside(line: str) -> bool:
-    """Tell whether a line is a comment or the beginning of a document, as far as its text shows."""
+    """Tell whether a line seems to be no word: a comment, a header, or the beginning of a document."""
     if line.startswith(DOCUMENT) or KEY_VALUE.match(line) or NEW_DOCUMENT.match(line):
         return True
-    return line.startswith("# ") and "\t" not in line
+    return line.startswith(GERMEVAL_HEADER) or (line.startswith("# ") and "\t" not in line)
 
 
 def _find_separator(rows: Sequence[str]) -> str:

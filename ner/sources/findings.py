@@ -8,7 +8,6 @@ import hashlib
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from operator import itemgetter
 from pathlib import Path
 
 from ner.annotation.labels import OUTSIDE
@@ -125,10 +124,11 @@ class Findings:
         """Write the list, the kinds of findings in alphabetical order."""
         untagged = self._list_untagged()
         rows = [*self._rows, *(row for name, row in self._untagged_rows if name in untagged)]
+        rows.sort(key=_name_kind)
         with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows(sorted(rows, key=itemgetter(0)))
+            writer.writerows(rows)
 
     def _note_duplicate(self, split: str, raw: RawSentence, words: list[str]) -> None:
         key = hashlib.sha256("\n".join(words).encode()).digest()[:12]
@@ -180,3 +180,7 @@ class Findings:
     ) -> tuple[str, ...]:
         line = str(raw.lines[position])
         return finding, split, raw.path.name, line, text, label, expected, " ".join(raw.words)
+
+
+def _name_kind(row: tuple[str, ...]) -> str:
+    return row[0]
