@@ -51,6 +51,9 @@ def find_layout(
     first = len(table[0]) if table else 0
     n_columns = max(sizes, key=lambda size: (sizes[size], size == first), default=0)
     table = [cells for cells in table if len(cells) == n_columns]
+    while n_columns > 2 and not any(cells[-1] for cells in table):  # tabs at the end of the lines
+        n_columns -= 1
+        table = [cells[:-1] for cells in table]
     if columns is not None:
         return _said_layout(columns, table, n_columns, separator, path)
     if n_columns == 1 and not needs_tags:

@@ -17,6 +17,7 @@ APOSTROPHES = "'\u2019\u00b4\u02bc"
 GERMAN_QUOTES = str.maketrans("“«", "””")  # syntok takes both for opening ones, as in English and French
 SIGILS = "@#"
 SYMBOLS = {"So", "Sk", "Mn", "Me", "Cf"}  # an emoji may be several of these, joined by invisible characters
+INVISIBLE = {"Cc", "Cf"}
 WORD_LIKE = re.compile(r"\w")
 SIGN = re.compile(r"\.\.\.|.", re.DOTALL)
 ORDINAL_DIGITS = 2  # `1990.` ends a sentence more often than it is an ordinal
@@ -51,8 +52,9 @@ def split_text(text: str) -> list[list[Word]]:
         text: Any text; an empty line ends a sentence.
 
     Returns:
-        The words of each sentence from left to right; together they hold every character that is
-        not white space. Shape: (n_sentences, n_words of the sentence).
+        The words of each sentence from left to right. Characters that are in none of them are white space,
+        and invisible ones that stand alone: a direction mark between two words would part a name.
+        Shape: (n_sentences, n_words of the sentence).
     """
     sentences = []
     for paragraph in segmenter.analyze(text.translate(GERMAN_QUOTES)):
@@ -60,8 +62,15 @@ def split_text(text: str) -> list[list[Word]]:
             [token for token in sentence if token.value] for sentence in paragraph
         ):
             ranges = _join_parts(text, tokens)
-            sentences.append([Word(text[start:end], start, end) for start, end in ranges])
+            words = [Word(text[start:end], start, end) for start, end in ranges]
+            if visible := [word for word in words if not _is_invisible(word.text)]:
+                sentences.append(visible)
     return sentences
+
+
+def _is_invisible(word: str) -> bool:
+    """Tell whether a word is control and format characters alone."""
+    return not word.isprintable() and all(unicodedata.category(sign) in INVISIBLE for sign in word)
 
 
 def _join_at_ordinals(sentences: Iterable[list[Token]]) -> list[list[Token]]:
