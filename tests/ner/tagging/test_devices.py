@@ -14,8 +14,8 @@ from ner.tagging.precision import choose_precision
 from ner.tagging.tagger import Tagger
 from ner.training.arguments import training_arguments
 from ner.training.results import describe_environment
-from tests.support.pipeline_clone import ROOT
 from tests.ner.training.test_arguments import make_params
+from tests.support.pipeline_clone import ROOT
 
 TOO_OLD = "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver"
 NO_DRIVER = "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU"
