@@ -95,10 +95,10 @@ class OnnxTagger:
         lengths = [len(row.window.input_ids) for row in rows]
         windows: list[WindowLogits | None] = [None] * len(rows)
         for batch in budget_batches(lengths, self.subtokens_per_batch):
-            logits = self._compute_batch([rows[index] for index in batch])
+            logits = self._compute_batch([rows[index] for index in batch])[:, :, np.newaxis]
             for number, index in enumerate(batch):
                 windows[index] = read_window(logits[number], rows[index])
-        return OnnxTagged(decode_sentences(rows, windows, n_words, self.tag_set.tags))
+        return OnnxTagged(decode_sentences(rows, windows, n_words, self.tag_set.tags, n_levels=1))
 
     def _compute_batch(self, rows: Sequence[TokenizedWindow]) -> Logits:
         """Return the logits of each subtoken. Shape: (n_rows, longest row, n_tags)."""

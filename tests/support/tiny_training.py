@@ -22,6 +22,7 @@ TRAIN = {
     "weight_decay": 0.01,
     "warmup_share": 0.1,
     "precision": "fp32",
+    "levels": "outer",
     "gradient_accumulation_steps": 1,
     "gradient_checkpointing": False,
 }

@@ -58,7 +58,7 @@ def facts_of(trainer):
     """Give everything of a run that the stage writes, but for the clock."""
     return (
         {name: tensor.tolist() for name, tensor in trainer.model.state_dict().items()},
-        (trainer.best_f1, trainer.best_epoch, trainer.state.global_step, trainer.train_loss),
+        (trainer.best_scores, trainer.best_epoch, trainer.state.global_step, trainer.train_loss),
         tabulate_epochs(trainer.epoch_losses, trainer.state.log_history).to_dict(),
     )
 
@@ -97,7 +97,7 @@ def test_each_epoch_is_validated_on_words_and_the_best_is_kept(encoder_dir, tmp_
     table = tabulate_epochs(trainer.epoch_losses, trainer.state.log_history)
     assert list(table) == ["epoch", "train_loss", "validation_loss", "precision", "recall", "f1", "accuracy"]
     assert table["epoch"].tolist() == [1, 2, 3]
-    assert table["f1"].max() == trainer.best_f1 == 1.0, "the task can be learnt"
+    assert table["f1"].max() == trainer.best_scores["f1"] == 1.0, "the task can be learnt"
     assert table["f1"].tolist().index(1.0) + 1 == trainer.best_epoch
     assert table["accuracy"].max() == 1.0
     assert table["train_loss"].iloc[-1] < table["train_loss"].iloc[0]
@@ -127,7 +127,7 @@ def test_the_weights_of_the_best_epoch_end_up_in_the_model(
 
     monkeypatch.setattr(trainer, "_score_validation", score)
     trainer.fit(None)
-    assert (trainer.best_epoch, trainer.best_f1) == (best, f1_by_epoch[best - 1])
+    assert (trainer.best_epoch, trainer.best_scores["f1"]) == (best, f1_by_epoch[best - 1])
     assert trainer.model.classifier.weight.tolist() == seen[best - 1]
     assert seen[0] != seen[1] != seen[2]
 
