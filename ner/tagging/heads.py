@@ -61,7 +61,7 @@ def count_levels(model: PreTrainedModel) -> int:
 
 def split_levels(logits: torch.Tensor, n_levels: int) -> torch.Tensor:
     """Part the logits of the levels: (n_rows, n_subtokens, n_levels * n_tags) to (…, n_levels, n_tags)."""
-    return logits.view(*logits.shape[:-1], n_levels, -1)
+    return logits.reshape(*logits.shape[:-1], n_levels, -1)
 
 
 def list_tags(model: PreTrainedModel) -> list[str]:
