@@ -39,6 +39,23 @@ class TwoHeads(nn.Module):
         return torch.cat([self.outer(hidden), self.inner(hidden)], dim=-1)
 
 
+class LevelOutputs(nn.Module):
+    """A model of two levels as a function with an output for each: what is exported.
+
+    Args:
+        model: Encoder and both heads.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Compute the logits of each level. Shape of all: (n_rows, n_subtokens[, n_tags])."""
+        logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+        return logits.chunk(2, dim=-1)
+
+
 def add_inner_head(model: PreTrainedModel) -> None:
     """Give a model of the outer level a second head with fresh weights, drawn after all of its own.
 
