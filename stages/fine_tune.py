@@ -18,9 +18,11 @@ from ner.annotation.sentences import read_split, read_tag_set
 from ner.core.command import run_command
 from ner.core.params import Params, load_params
 from ner.core.run_settings import RunParams, RunSection
+from ner.tagging.heads import add_inner_head
 from ner.tagging.model import load_encoder
 from ner.training.arguments import training_arguments
 from ner.training.launching import end_process, join_processes, start_launcher
+from ner.training.levels import trains_inner_level
 from ner.training.params import TrainParams
 from ner.training.results import CURVE, SPEED, SUMMARY, TAGGER, write_results
 from ner.training.runs import Run
@@ -88,9 +90,14 @@ def train_tagger(
     """Train, from the start or on from a checkpoint; the best epoch's weights end up in the model."""
     rows = read_windows(tokenized_dir / "train.parquet")
     train_rows = [row for row in rows if row.window.input_ids]  # a sentence may have no subtoken at all
-    set_seed(params.seed)  # before the head gets its random weights
+    tag_set = read_tag_set(raw_dir / "validation.parquet")
+    has_inner_head = trains_inner_level(params.train.levels, train_rows, tag_set)
+    set_seed(params.seed)  # before the heads get their random weights
+    model = load_encoder(encoder_dir, tag_set)
+    if has_inner_head:
+        add_inner_head(model)
     trainer = WordTrainer(
-        load_encoder(encoder_dir, read_tag_set(raw_dir / "validation.parquet")),
+        model,
         training_arguments(params.train, params.seed, len(train_rows), checkpoints_dir),
         train_rows=train_rows,
         validation_rows=read_windows(tokenized_dir / "validation.parquet"),

@@ -8,6 +8,7 @@ from ner.core.errors import PipelineError
 from ner.core.files import read_json
 from ner.core.params import read_yaml
 from ner.evaluation.splits import EvaluatedSplit
+from ner.tagging.levels import INNER_TAGS
 
 
 def check_training_params(tagger_dir: Path, params_file: Path) -> None:
@@ -17,7 +18,9 @@ def check_training_params(tagger_dir: Path, params_file: Path) -> None:
         PipelineError: At the first that differs: DVC would show this tagger's scores beside another value.
     """
     wanted = read_yaml(params_file)
-    for section, used in read_json(tagger_dir / "run_config.json").items():
+    settings = read_json(tagger_dir / "run_config.json")
+    settings.pop(INNER_TAGS, None)  # a result of training
+    for section, used in settings.items():
         pairs = used.items() if isinstance(used, dict) else [(None, used)]
         for key, value in pairs:
             name = f"{section}.{key}" if key else section

@@ -43,4 +43,13 @@ class CheckpointSchedule(TrainerCallback):
 
 def describe_epoch(logs: Mapping[str, float]) -> str:
     """Say in a line how an epoch ended."""
-    return f"epoch {logs['epoch']:.0f}: validation loss {logs['eval_loss']:.4f}, F1 {logs['eval_f1']:.4f}"
+    scores = {name.removeprefix("eval_"): value for name, value in logs.items()}
+    return f"epoch {logs['epoch']:.0f}: validation loss {logs['eval_loss']:.4f}, {describe_f1(scores)}"
+
+
+def describe_f1(scores: Mapping[str, float]) -> str:
+    """Say the F1 of an epoch, of the outer level or of both."""
+    outer = f"F1 {scores['f1']:.4f}"
+    if "m1_f1" not in scores:
+        return outer
+    return f"{outer}, inner level {scores['inner_f1']:.4f}, both {scores['m1_f1']:.4f}"

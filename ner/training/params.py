@@ -20,6 +20,9 @@ class TrainParams(Params):
         ge=0, le=1, description="Share of the optimiser steps spent warming up, 0 to 1."
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(description="Number type of the arithmetic.")
+    levels: Literal["auto", "outer", "both"] = Field(
+        description="Levels to train: outer, both, or auto (both where train has nested entities)."
+    )
     gradient_accumulation_steps: PositiveInt = Field(
         description="Parts of a batch that are computed one after the other, to save memory."
     )

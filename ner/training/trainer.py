@@ -4,6 +4,7 @@ import logging
 import math
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from ner.annotation.counts import score_tags
 from ner.annotation.sentences import Sentence
 from ner.core.errors import PipelineError
 from ner.core.files import read_json, write_json
+from ner.tagging.heads import count_levels, split_levels
 from ner.tagging.model import WindowCollator
 from ner.tagging.tagger import Tagger
 from ner.training.callbacks import CheckpointSchedule, EpochProgress, describe_epoch
@@ -37,17 +39,21 @@ from ner.windows.tokenized import TokenizedWindow
 logger = logging.getLogger(__name__)
 
 PROGRESS, BEST = "progress.json", "best.safetensors"
+F1_OF_BOTH = ("inner_f1", "m1_f1")  # of an epoch's scores, where both levels are trained
 
 
 class WordTrainer(Trainer):
-    """A Trainer that validates as `evaluate` scores: words, outer level, strict IOB2, with one decoder.
+    """A Trainer that validates as `evaluate` scores: words, strict IOB2, with one decoder.
+
+    The best epoch is that of the highest F1 on the outer level; where both levels are trained, of the highest
+    F1 over both (M1 of the GermEval 2014 task).
 
     A checkpoint of it holds what the Trainer's own forgets: the best epoch's weights, the loss of the epoch
     so far and the seconds spent. A run that resumes from one ends with the same bytes as one that was never
     interrupted.
 
     Args:
-        model: Encoder and fresh head.
+        model: Encoder and fresh head, or both heads: they decide which levels are trained.
         arguments: `output_dir` is where checkpoints go.
         train_rows: Windows of the training split, none of them empty.
         validation_rows: Windows of the validation split.
@@ -71,7 +77,7 @@ class WordTrainer(Trainer):
             arguments,
             train_dataset=train_rows,
             eval_dataset=validation_rows,
-            data_collator=WindowCollator(model.config.pad_token_id),
+            data_collator=WindowCollator(model.config.pad_token_id, count_levels(model)),
             compute_loss_func=mean_loss,
         )
         lengths = [len(row.window.input_ids) for row in train_rows]
@@ -82,7 +88,8 @@ class WordTrainer(Trainer):
         )
         self.sampler = LengthSampler(lengths, batch_size, arguments.seed)
         self.validation = sentences, validation_rows
-        self.best_f1, self.best_epoch = -1.0, 0
+        self.best_scores: dict[str, float] = {}  # of the best epoch: `f1`, and of both levels two more
+        self.best_epoch = 0
         self.best_weights: dict[str, torch.Tensor] = {}
         self._best_file: Path | None = None  # of the newest checkpoint that holds them
         self.epoch_losses: list[float] = []
@@ -141,8 +148,12 @@ class WordTrainer(Trainer):
         self.log(metrics)
         if self.args.disable_tqdm and self.is_world_process_zero():
             logger.info("%s", describe_epoch(self.state.log_history[-1]))
-        if metrics["eval_f1"] > self.best_f1:  # the earliest of equals
-            self.best_f1, self.best_epoch = metrics["eval_f1"], round(self.state.epoch or 0)
+        names = (name for name in ("f1", *F1_OF_BOTH) if f"eval_{name}" in metrics)
+        scores = {name: metrics[f"eval_{name}"] for name in names}
+        if not self.best_scores or _criterion(scores) > _criterion(
+            self.best_scores
+        ):  # the earliest of equals
+            self.best_scores, self.best_epoch = scores, round(self.state.epoch or 0)
             if self.is_world_process_zero():
                 weights = self.model.state_dict()
                 self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
@@ -158,11 +169,19 @@ class WordTrainer(Trainer):
         scores = score_tags(
             gold=[sentence.outer for sentence, _ in pairs], predicted=[words.tags for _, words in pairs]
         ).overall
+        inner: dict[str, float] = {}
+        if tagged.n_levels > 1:
+            nested = score_tags(
+                gold=[sentence.inner or [] for sentence, _ in pairs],
+                predicted=[words.inner.tags if words.inner else [] for _, words in pairs],
+            ).overall
+            inner = {"eval_inner_f1": nested.f1, "eval_m1_f1": (scores + nested).f1}
         right = [g == p for sentence, words in pairs for g, p in zip(sentence.outer, words.tags, strict=True)]
         return {
             "eval_loss": tagged.loss,
             **{f"eval_{name}": value for name, value in scores.to_dict().items()},
             "eval_accuracy": sum(right) / len(right),
+            **inner,
         }
 
     def _save_checkpoint(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - the Trainer's own
@@ -179,7 +198,7 @@ class WordTrainer(Trainer):
                     "loss": loss,
                     "epoch_losses": self.epoch_losses,
                     "seconds": self.seconds,
-                    "best_f1": self.best_f1,
+                    "best_scores": self.best_scores,
                     "best_epoch": self.best_epoch,
                 }
                 write_json(folder / PROGRESS, progress)
@@ -206,7 +225,7 @@ class WordTrainer(Trainer):
         progress = read_json(folder / PROGRESS)
         self._loss.copy_(torch.tensor(progress["loss"]))
         self.epoch_losses, self.seconds = progress["epoch_losses"], progress["seconds"]
-        self.best_f1, self.best_epoch = progress["best_f1"], progress["best_epoch"]
+        self.best_scores, self.best_epoch = progress["best_scores"], progress["best_epoch"]
         self.best_weights = load_file(folder / BEST)
         self._best_file = folder / BEST
 
@@ -223,6 +242,11 @@ class WordTrainer(Trainer):
         self.seconds += time.perf_counter() - self._started
 
 
+def _criterion(scores: Mapping[str, float]) -> float:
+    """Return the score by which an epoch is the best."""
+    return scores.get("m1_f1", scores["f1"])
+
+
 def mean_loss(
     outputs: TokenClassifierOutput, targets: torch.Tensor, num_items_in_batch: torch.Tensor
 ) -> torch.Tensor:
@@ -232,12 +256,14 @@ def mean_loss(
     few of them more, wherever an optimiser step has several (accumulation, several processes).
 
     Args:
-        outputs: `logits` of shape (n_rows, n_subtokens, n_tags).
-        targets: Shape: (n_rows, n_subtokens).
+        outputs: `logits` of shape (n_rows, n_subtokens, n_levels * n_tags).
+        targets: Shape: (n_rows, n_subtokens), or (n_rows, n_subtokens, 2) for two levels: the loss is then
+            the sum of both means.
         num_items_in_batch: Targets of the whole optimiser step that are not ignored. Shape: ().
     """
-    logits: torch.Tensor = outputs["logits"]
+    n_levels = targets.shape[2] if targets.dim() == 3 else 1
+    logits = split_levels(outputs["logits"], n_levels)
     loss = cross_entropy(
-        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE_ID, reduction="sum"
+        logits.flatten(0, 2).float(), targets.flatten(), ignore_index=IGNORE_ID, reduction="sum"
     )
-    return loss / num_items_in_batch
+    return loss * n_levels / num_items_in_batch  # a target is ignored on both levels, or on neither

@@ -20,15 +20,15 @@ def headline() -> None:
         raise PipelineError(
             f"{scores_file}: no scores yet.", remedy="run dvc repro in the project's root folder."
         )
-    table = Table(
-        "split", "F1", "95 % interval", "precision", "recall", "subtoken F1", title="Scores on words"
-    )
-    for split, scores in sorted(read_json(scores_file).items()):
+    splits = read_json(scores_file)
+    columns = {"precision": "precision", "recall": "recall", "subtoken_f1": "subtoken F1"}
+    if all("m1_f1" in scores for scores in splits.values()):
+        columns |= {"inner_f1": "inner level F1", "m1_f1": "both levels F1 (M1)"}
+    table = Table("split", "F1", "95 % interval", *columns.values(), title="Scores on words")
+    for split, scores in sorted(splits.items()):
         figures = {name: f"{value:.4f}" for name, value in scores.items()}
         interval = f"{figures['f1_low']} to {figures['f1_high']}"
-        table.add_row(
-            split, figures["f1"], interval, *(figures[k] for k in ("precision", "recall", "subtoken_f1"))
-        )
+        table.add_row(split, figures["f1"], interval, *(figures[name] for name in columns))
     console = Console()
     console.print(table)
     console.print("The report: metrics/report/index.html")

@@ -25,6 +25,7 @@ from ner.evaluation.predictions import read_predictions
 
 WORKSPACE = "workspace"
 HEADLINE_FILE = "metrics/evaluate.json"
+LEVEL_METRICS = {"inner_f1", "m1_f1"}  # of runs that trained both levels
 SPEED_FILES = ("metrics/speed/fine_tune.json", "metrics/speed/evaluate.json")
 
 

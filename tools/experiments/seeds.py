@@ -14,7 +14,7 @@ from ner.core.errors import PipelineError
 from tools.experiments.queue import LOG, Experiment, check_names, explain_failures, run_experiments
 from tools.experiments.results import read_headline
 
-SCORES = ("f1", "precision", "recall", "subtoken_f1")
+SCORES = ("f1", "precision", "recall", "subtoken_f1", "inner_f1", "m1_f1")  # some have no inner level
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -87,7 +87,7 @@ def print_scores(console: Console, revisions: Mapping[str, str]) -> None:
     headlines = [read_headline(revision) for revision in revisions.values()]
     table = Table("split", "score", "mean", "sd", *revisions, title=f"{len(revisions)} runs, scores on words")
     for split in headlines[0]:
-        for score in SCORES:
+        for score in (name for name in SCORES if all(name in one[split] for one in headlines)):
             values = [headline[split][score] for headline in headlines]
             spread = f"{stdev(values):.4f}" if len(values) > 1 else "-"
             table.add_row(split, score, f"{fmean(values):.4f}", spread, *(f"{one:.4f}" for one in values))
