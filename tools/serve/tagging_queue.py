@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch: seconds that `--help` and an occupied port do withou
 logger = logging.getLogger(__name__)
 
 SUBTOKENS_PER_CALL = 1_024  # a call takes about half a second on two cores: how long a short request waits
-FIRST_SPEED = 200.0  # words a second until the first full call was measured
+FIRST_SPEED = 1_000.0  # words a second until the first full call was measured
 REMEMBERED_SHARE = 0.9  # what a measurement counts when the next one is made
 WORD = re.compile(r"\w+|[^\w\s]")  # quicker than `split_text`, and about as many
 
@@ -207,7 +207,8 @@ class TaggingQueue:
             QueueClosedError: If the service ends.
             TaggerEndedError: If nobody will answer any more.
         """
-        job = _Job(texts, sum(1 for text in texts for _ in WORD.finditer(text)))
+        n_words = sum(1 for text in texts for _ in WORD.finditer(text))
+        job = _Job(texts, min(n_words, self.limits.words))  # one with more is refused when it is split
         with self._changed:
             if self.has_failed:
                 raise TaggerEndedError
@@ -215,7 +216,8 @@ class TaggingQueue:
                 raise QueueClosedError
             self._drop_cancelled()
             if self._jobs:
-                wait = self.speed.seconds_for(sum(one.n_words for one in self._jobs))
+                # Of a longer request, only what is tagged in turn with this one comes before its end.
+                wait = self.speed.seconds_for(sum(min(one.n_words, job.n_words) for one in self._jobs))
                 excess = wait - self.limits.wait_seconds
                 n_excess = len(self._jobs) - self._n_in_call - self.limits.waiting + 1
                 if excess > 0 or n_excess > 0:  # there is room when these are tagged, at the mean length
@@ -234,7 +236,7 @@ class TaggingQueue:
             self._is_closing = True
             self._drop_cancelled()
             n_words = 0
-            for job in self._jobs:
+            for job in sorted(self._jobs, key=lambda one: one.n_words):  # the order in which they end
                 n_words += job.n_words
                 if self.speed.seconds_for(n_words) > seconds:
                     job.fail(QueueClosedError())

@@ -112,6 +112,7 @@ def test_a_full_queue_refuses_until_there_is_room(tagger):
         pytest.param(10, 2, None, id="within-the-wait"),
         pytest.param(10, 4, 1, id="a-little-more"),
         pytest.param(10, 9, 6, id="much-more"),
+        pytest.param(1, 20, None, id="short-beside-long-ones"),
     ],
 )
 def test_the_queue_is_as_long_as_the_speed_allows(tagger, n_words, n_waiting, seconds):
