@@ -6,7 +6,7 @@ does not (`EU-Kommission`, `YouTube`, `z.B.`, `@name`): such parts are joined ag
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from syntok import segmenter
@@ -20,6 +20,8 @@ SYMBOLS = {"So", "Sk", "Mn", "Me", "Cf"}  # an emoji may be several of these, jo
 WORD_LIKE = re.compile(r"\w")
 SIGN = re.compile(r"\.\.\.|.", re.DOTALL)
 ORDINAL_DIGITS = 2  # `1990.` ends a sentence more often than it is an ordinal
+LONGEST_PIECE = 2**16  # characters that syntok sees at once, which bounds the memory of its tokens
+BLANK = re.compile(r"\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,36 @@ def split_text(text: str) -> list[list[Word]]:
         The words of each sentence from left to right; together they hold every character that is
         not white space. Shape: (n_sentences, n_words of the sentence).
     """
-    sentences = []
-    for paragraph in segmenter.analyze(text.translate(GERMAN_QUOTES)):
+    return [
+        [Word(text[start:end], start, end) for start, end in ranges]
+        for offset, piece in _split_pieces(text)
+        for ranges in _split_piece(piece, offset)
+    ]
+
+
+def _split_pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the paragraphs with their places; one longer than `LONGEST_PIECE` is cut behind white space.
+
+    Each goes to syntok alone: before a paragraph of a text, syntok puts as many blanks as characters precede.
+    """
+    for offset, paragraph in segmenter.preprocess_with_offsets(text):
+        start = 0
+        while len(paragraph) - start > LONGEST_PIECE:
+            blank = BLANK.search(paragraph, start + LONGEST_PIECE)
+            if blank is None:
+                break
+            yield offset + start, paragraph[start : blank.end()]
+            start = blank.end()
+        yield offset + start, paragraph[start:]
+
+
+def _split_piece(piece: str, offset: int) -> Iterator[list[tuple[int, int]]]:
+    """Yield the words of each sentence of a piece as ranges of the text's characters."""
+    for paragraph in segmenter.analyze(piece.translate(GERMAN_QUOTES)):
         for tokens in _join_at_ordinals(
             [token for token in sentence if token.value] for sentence in paragraph
         ):
-            ranges = _join_parts(text, tokens)
-            sentences.append([Word(text[start:end], start, end) for start, end in ranges])
-    return sentences
+            yield [(offset + start, offset + end) for start, end in _join_parts(piece, tokens)]
 
 
 def _join_at_ordinals(sentences: Iterable[list[Token]]) -> list[list[Token]]:

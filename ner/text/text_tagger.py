@@ -129,6 +129,18 @@ class TextTagger:
             stride=settings["stride"],
         )
 
+    def split(self, text: str) -> list[list[Word]]:
+        """Split a text into sentences of words. Shape: (n_sentences, n_words)."""
+        return split_text(text)
+
+    def count_subtokens(self, sentences: Sequence[Sequence[str]]) -> list[int]:
+        """Count the subtokens of sentences, without those that overlapping windows repeat.
+
+        Args:
+            sentences: Shape: (n_sentences, n_words).
+        """
+        return [sum(map(len, pieces)) for pieces in self.tokenizer.encode(sentences)]
+
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[TaggedWords]:
         """Tag sentences that are already split into words. Shape of both: (n_sentences, n_words)."""
         rows = [
