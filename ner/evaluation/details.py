@@ -12,7 +12,7 @@ from ner.evaluation.subtoken_scores import score_subtokens
 
 
 def describe_split(split: EvaluatedSplit, tag_set: TagSet) -> dict[str, Any]:
-    """Give the keys of `metrics/scores.json` for a split."""
+    """Return the keys of `metrics/scores.json` for a split."""
     spans = {"gold": split.gold, "predicted": split.predicted}
     details = {
         "by_label": {
@@ -32,7 +32,7 @@ def describe_split(split: EvaluatedSplit, tag_set: TagSet) -> dict[str, Any]:
 
 
 def describe_official(split: EvaluatedSplit, tag_set: TagSet) -> dict[str, dict[str, float]]:
-    """Give the GermEval metrics of a tagger that knows the outer level alone, and the most it can reach."""
+    """Return the GermEval metrics of a tagger of the outer level, and the highest recall it can reach."""
     official = score_official(
         gold_outer=split.gold,
         gold_inner=[decode_spans(sentence.inner or []) for sentence in split.sentences],
