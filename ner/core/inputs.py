@@ -37,12 +37,12 @@ class StageInputs:
 
     @property
     def key(self) -> str:
-        """Name the inputs by one hash."""
+        """Return one hash of all inputs."""
         text = repr((sorted(self.params.items()), sorted(self.files.items())))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def changes(self, later: "StageInputs") -> list[str]:
-        """Say what differs in `later`, for a person to read."""
+        """List what differs in `later`, for a person to read."""
         changed = [
             f"{name} ({self.params.get(name)} is now {later.params.get(name)})"
             for name in sorted(self.params.keys() | later.params.keys())

@@ -14,7 +14,7 @@ from ner.evaluation.subtoken_scores import score_subtokens
 
 
 def describe_split(split: EvaluatedSplit, tag_set: TagSet, *, n_samples: int, seed: int) -> dict[str, Any]:
-    """Give the keys of `metrics/scores.json` for a split; `n_samples` and `seed` are the bootstrap's."""
+    """Return the keys of `metrics/scores.json` for a split; `n_samples` and `seed` are the bootstrap's."""
     spans = {"gold": split.gold, "predicted": split.predicted}
     details: dict[str, Any] = {
         "by_label": describe_labels(split.scores),
@@ -40,12 +40,12 @@ def describe_split(split: EvaluatedSplit, tag_set: TagSet, *, n_samples: int, se
 
 
 def describe_labels(scores: SpanScores) -> dict[str, dict[str, float]]:
-    """Give precision, recall, F1 and support of each label."""
+    """Return precision, recall, F1 and support of each label."""
     return {label: {**counts.to_dict(), "support": counts.gold} for label, counts in scores.by_label.items()}
 
 
 def describe_official(split: EvaluatedSplit, tag_set: TagSet) -> dict[str, dict[str, float]]:
-    """Give the GermEval metrics, and the most that a tagger of the outer level alone can reach."""
+    """Return the GermEval metrics, and the most that a tagger of the outer level alone can reach."""
     official = score_official(
         gold_outer=split.gold,
         gold_inner=[decode_spans(sentence.inner or []) for sentence in split.sentences],

@@ -1,4 +1,4 @@
-"""What the tagger said, beside the gold tags: one Parquet row a sentence, every word of the corpus."""
+"""Predicted tags beside gold tags: one Parquet row per sentence, every word of the corpus."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -43,7 +43,7 @@ class EvaluatedSplit:
     Args:
         sentences: Shape: (n_sentences,).
         rows: Their windows. Shape: (n_windows,).
-        tagged: What the tagger says of them.
+        tagged: The tagger's tags and scores.
         gold: Spans of the outer level. Shape: (n_sentences, n_spans).
         predicted: The tagger's spans. Shape: (n_sentences, n_spans).
         scores: Counts of both.

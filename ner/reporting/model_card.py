@@ -30,14 +30,14 @@ def name_encoder(checkpoint: Mapping[str, Any]) -> str:
 
 
 def find_licence(checkpoint: Mapping[str, Any]) -> str | None:
-    """Give the licence of the encoder of `metrics/checkpoint.json`, None where it is not known."""
+    """Return the licence of the encoder of `metrics/checkpoint.json`, None if it is not known."""
     return KNOWN_ENCODERS.get(str(checkpoint["checkpoint"]).partition("#")[0], ("", None))[1]
 
 
 def describe_card(
     data: Mapping[str, Any], checkpoint: Mapping[str, Any], scores: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Give the metadata header of a model card, under the keys that the Hub documents.
+    """Return the metadata header of a model card, under the keys that the Hub documents.
 
     Args:
         data: `metrics/data.json`.

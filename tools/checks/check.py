@@ -28,7 +28,7 @@ def find_stale_stages() -> list[str]:
         reason = [line for line in done.stderr.splitlines() if line.strip()]
         raise PipelineError(
             f"{' '.join(command)} fails: {reason[0] if reason else done.returncode}.",
-            remedy="mend what DVC names.",
+            remedy="fix the error that DVC reports, then rerun.",
         )
     return list(dict.fromkeys(stages))
 
