@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.core.errors import PipelineError
-from ner.core.files import read_json
+from ner.evaluation.headline_file import read_headlines
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -23,12 +23,10 @@ def headline() -> None:
     table = Table(
         "split", "F1", "95 % interval", "precision", "recall", "subtoken F1", title="Scores on words"
     )
-    for split, scores in sorted(read_json(scores_file).items()):
-        figures = {name: f"{value:.4f}" for name, value in scores.items()}
-        interval = f"{figures['f1_low']} to {figures['f1_high']}"
-        table.add_row(
-            split, figures["f1"], interval, *(figures[k] for k in ("precision", "recall", "subtoken_f1"))
-        )
+    for split, one in sorted(read_headlines(scores_file).items()):
+        others = (one.precision, one.recall, one.subtoken_f1)
+        interval = f"{one.f1_low:.4f} to {one.f1_high:.4f}"
+        table.add_row(split, f"{one.f1:.4f}", interval, *(f"{score:.4f}" for score in others))
     console = Console()
     console.print(table)
     console.print("The report: metrics/report/index.html")
