@@ -20,6 +20,7 @@ from ner.core.params import Params, load_params
 from ner.core.run_settings import RunParams, RunSection
 from ner.tagging.heads import add_inner_head
 from ner.tagging.model import load_encoder
+from ner.tagging.precision import choose_precision
 from ner.training.arguments import training_arguments
 from ner.training.launching import end_process, join_processes, start_launcher
 from ner.training.levels import trains_inner_level
@@ -90,6 +91,7 @@ def train_tagger(
     """Train, from the start or on from a checkpoint; the best epoch's weights end up in the model."""
     rows = read_windows(tokenized_dir / "train.parquet")
     train_rows = [row for row in rows if row.window.input_ids]  # a sentence may have no subtoken at all
+    precision = choose_precision(params.train.precision)
     tag_set = read_tag_set(raw_dir / "validation.parquet")
     has_inner_head = trains_inner_level(params.train.levels, train_rows, tag_set)
     set_seed(params.seed)  # before the heads get their random weights
@@ -98,11 +100,12 @@ def train_tagger(
         add_inner_head(model)
     trainer = WordTrainer(
         model,
-        training_arguments(params.train, params.seed, len(train_rows), checkpoints_dir),
+        training_arguments(params.train, params.seed, len(train_rows), checkpoints_dir, precision),
         train_rows=train_rows,
         validation_rows=read_windows(tokenized_dir / "validation.parquet"),
         sentences=read_split(raw_dir / "validation.parquet"),
         checkpoint_steps=how.checkpoint_steps,
+        precision=precision,
     )
     if checkpoint:
         logger.info("going on from %s", checkpoint)

@@ -6,13 +6,21 @@ Only these files and the report vary between identical runs.
 import re
 import resource
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ner.core.files import write_json
 
 
 def write_speed(
-    path: Path, *, seconds: float, n_sentences: int, n_subtokens: int, padding_share: float
+    path: Path,
+    *,
+    seconds: float,
+    n_sentences: int,
+    n_subtokens: int,
+    padding_share: float,
+    precision: Mapping[str, Any],
 ) -> None:
     """Write a file of `metrics/speed/`.
 
@@ -22,6 +30,7 @@ def write_speed(
         n_sentences: Sentences that went through the encoder, each pass counted.
         n_subtokens: The same for subtokens, special tokens included, padding not.
         padding_share: Share of the computed subtokens that was padding, from 0 to 1.
+        precision: The number type, and how much faster it was measured to be.
     """
     write_json(
         path,
@@ -31,6 +40,7 @@ def write_speed(
             "subtokens_per_second": round(n_subtokens / seconds, 1),
             "padding_share": round(padding_share, 4),
             "peak_memory_mb": round(peak_memory_mb()),
+            **precision,
         },
     )
 

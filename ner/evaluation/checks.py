@@ -9,6 +9,7 @@ from ner.core.files import read_json
 from ner.core.params import read_yaml
 from ner.evaluation.splits import EvaluatedSplit
 from ner.tagging.levels import INNER_TAGS
+from ner.tagging.precision import OWN, RUN_CONFIG
 
 
 def check_training_params(tagger_dir: Path, params_file: Path) -> None:
@@ -18,8 +19,9 @@ def check_training_params(tagger_dir: Path, params_file: Path) -> None:
         PipelineError: At the first that differs: DVC would show this tagger's scores beside another value.
     """
     wanted = read_yaml(params_file)
-    settings = read_json(tagger_dir / "run_config.json")
-    settings.pop(INNER_TAGS, None)  # a result of training
+    settings = read_json(tagger_dir / RUN_CONFIG)
+    for made in (INNER_TAGS, OWN):  # results of training: found in the corpus, chosen by the machine
+        settings.pop(made, None)
     for section, used in settings.items():
         pairs = used.items() if isinstance(used, dict) else [(None, used)]
         for key, value in pairs:

@@ -54,7 +54,7 @@ def _export_model(tagger_dir: Path, path: Path, *, is_large: bool) -> None:
     from ner.tagging.heads import LevelOutputs, count_levels
     from ner.tagging.tagger import Tagger
 
-    model = Tagger.load(tagger_dir, subtokens_per_batch=1).model.cpu()
+    model = Tagger.load(tagger_dir, subtokens_per_batch=1, precision="fp32").model.cpu()
     model.train(False)
     # As plain products: torch's own attention is traced with twice the transpositions and a search for NaN.
     model.set_attn_implementation("eager")

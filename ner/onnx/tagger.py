@@ -11,6 +11,7 @@ import numpy as np
 from ner.annotation.labels import TagSet
 from ner.core.errors import PipelineError
 from ner.core.files import read_json
+from ner.core.number_types import TaggingPrecision
 from ner.tagging.decoding import Logits, TaggedWords, WindowLogits, decode_sentences, read_window
 from ner.text.text_tagger import TextTagger
 from ner.windows.batching import budget_batches
@@ -115,15 +116,19 @@ class OnnxTagger:
         return logits
 
 
-def load_text_tagger(folder: Path, *, subtokens_per_batch: int | None = None) -> TextTagger:
+def load_text_tagger(
+    folder: Path, *, subtokens_per_batch: int | None = None, precision: TaggingPrecision = "auto"
+) -> TextTagger:
     """Load a tagger in the form that a folder holds: ONNX, or PyTorch's safetensors.
 
     Args:
         folder: The tagger's.
         subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits form and device.
+        precision: Number type to compute in; auto: the tagger's own.
 
     Raises:
-        PipelineError: If the folder holds neither, or what it holds cannot be loaded.
+        PipelineError: If the folder holds neither, or what it holds cannot be loaded or has another
+            number type.
     """
     if not (folder / "run_config.json").is_file():
         raise PipelineError(
@@ -131,5 +136,10 @@ def load_text_tagger(folder: Path, *, subtokens_per_batch: int | None = None) ->
             remedy="train one with dvc repro, fetch it with dvc pull, or name its folder with --model.",
         )
     if (folder / MODEL).is_file():
+        if precision != "auto":
+            raise PipelineError(
+                f"--precision {precision}: the ONNX export in {folder} has its number type already.",
+                remedy="leave --precision out, or name the tagger that was exported with --model.",
+            )
         return TextTagger.around(OnnxTagger.load(folder, subtokens_per_batch=subtokens_per_batch), folder)
-    return TextTagger.load(folder, subtokens_per_batch=subtokens_per_batch)
+    return TextTagger.load(folder, subtokens_per_batch=subtokens_per_batch, precision=precision)

@@ -9,10 +9,12 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from ner.annotation.labels import TagSet
+from ner.core.number_types import TaggingPrecision
 from ner.tagging.decoding import TaggedSplit, WindowLogits, decode_sentences, read_window
 from ner.tagging.devices import find_device
 from ner.tagging.heads import count_levels, list_tags, split_levels
 from ner.tagging.model import WindowCollator, load_tagger_model
+from ner.tagging.precision import cast_weights, choose_tagging_precision
 from ner.tagging.scheduling import Batch, compute_side_by_side, group_batches
 from ner.windows.alignment import IGNORE_ID
 from ner.windows.batching import budget_batches, padding_share
@@ -57,14 +59,27 @@ class Tagger:
         self.n_levels = count_levels(model)
         self._collate = WindowCollator(model.config.pad_token_id, self.n_levels)
 
+    @property
+    def precision(self) -> str:
+        """Number type of the weights: fp32 or bf16."""
+        return "bf16" if self.model.dtype is torch.bfloat16 else "fp32"
+
     @classmethod
-    def load(cls, tagger_dir: Path, *, subtokens_per_batch: int | None = None) -> "Tagger":
+    def load(
+        cls, tagger_dir: Path, *, subtokens_per_batch: int | None = None, precision: TaggingPrecision = "auto"
+    ) -> "Tagger":
         """Load a fine-tuned tagger onto the machine's GPU, or its CPU where it has none.
+
+        Args:
+            tagger_dir: The tagger's folder.
+            subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits the device.
+            precision: Number type to compute in; auto: the tagger's own.
 
         Raises:
             PipelineError: If the folder is no checkpoint that transformers can load.
         """
         model = load_tagger_model(tagger_dir)
+        cast_weights(model, choose_tagging_precision(precision, tagger_dir))
         model.to(find_device())  # type: ignore[arg-type] # the library's wrapper hides the signature
         return cls(model, subtokens_per_batch=subtokens_per_batch)
 

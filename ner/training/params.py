@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from ner.core.number_types import TrainingPrecision
 from ner.core.params import Params
 
 
@@ -19,7 +20,7 @@ class TrainParams(Params):
     warmup_share: float = Field(
         ge=0, le=1, description="Share of the optimiser steps spent warming up, 0 to 1."
     )
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(description="Number type of the arithmetic.")
+    precision: TrainingPrecision = Field(description="Number type of the arithmetic.")
     levels: Literal["auto", "outer", "both"] = Field(
         description="Levels to train: outer, both, or auto (both where train has nested entities)."
     )

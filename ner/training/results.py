@@ -17,6 +17,7 @@ from ner.core.speed import write_speed
 from ner.tagging.devices import name_device
 from ner.tagging.heads import count_levels, list_tags, save_heads
 from ner.tagging.levels import INNER_TAGS
+from ner.tagging.precision import OWN, RUN_CONFIG, describe_precision
 from ner.training.callbacks import describe_f1
 from ner.training.sampler import LengthSampler
 from ner.training.trainer import F1_OF_BOTH, WordTrainer
@@ -30,7 +31,8 @@ ENVIRONMENT = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 
 def write_results(trainer: WordTrainer, encoder_dir: Path, folder: Path, settings: dict[str, Any]) -> None:
     """Write everything that the stage puts out into `folder`."""
-    save_tagger(trainer.model, encoder_dir, folder / TAGGER, settings)
+    own = {OWN: {"precision": trainer.precision.tagging}}
+    save_tagger(trainer.model, encoder_dir, folder / TAGGER, {**settings, **own})
     n_epochs = len(trainer.epoch_losses)
     summary = {
         "epochs": n_epochs,
@@ -43,7 +45,9 @@ def write_results(trainer: WordTrainer, encoder_dir: Path, folder: Path, setting
     write_json(folder / SUMMARY, summary)
     curve = tabulate_epochs(trainer.epoch_losses, trainer.state.log_history)
     write_text(folder / CURVE, curve.to_csv(index=False, lineterminator="\n"))
-    write_training_speed(folder / SPEED, trainer.sampler, n_epochs, trainer.seconds)
+    write_training_speed(
+        folder / SPEED, trainer.sampler, n_epochs, trainer.seconds, trainer.precision.training
+    )
     logger.info(
         "epoch %d of %d is best: validation %s",
         trainer.best_epoch,
@@ -67,7 +71,7 @@ def save_tagger(
         path.chmod(0o644)  # safetensors makes files that nobody else may read
     if count_levels(model) > 1:
         settings = {**settings, INNER_TAGS: list_tags(model)}
-    write_json(tagger_dir / "run_config.json", settings)
+    write_json(tagger_dir / RUN_CONFIG, settings)
 
 
 def describe_environment(trainer: WordTrainer) -> dict[str, Any]:
@@ -79,7 +83,8 @@ def describe_environment(trainer: WordTrainer) -> dict[str, Any]:
         "threads": torch.get_num_threads(),  # they share out the sums of a product
         "processes": trainer.args.world_size,
         "dtype": str(trainer.model.dtype).removeprefix("torch."),
-        "precision": "bf16" if trainer.args.bf16 else "fp16" if trainer.args.fp16 else "fp32",
+        "precision": trainer.precision.training,
+        "tagging_precision": trainer.precision.tagging,
     }
 
 
@@ -103,7 +108,9 @@ def tabulate_epochs(train_losses: Sequence[float], log: Sequence[Mapping[str, fl
     return pd.DataFrame(rows)
 
 
-def write_training_speed(path: Path, sampler: LengthSampler, n_epochs: int, seconds: float) -> None:
+def write_training_speed(
+    path: Path, sampler: LengthSampler, n_epochs: int, seconds: float, precision: str
+) -> None:
     """Write the speed of training alone, validation left out."""
     batches = [batch for epoch in range(n_epochs) for batch in sampler.batches(epoch)]
     write_speed(
@@ -112,4 +119,5 @@ def write_training_speed(path: Path, sampler: LengthSampler, n_epochs: int, seco
         n_sentences=len(sampler) * n_epochs,
         n_subtokens=sum(sampler.lengths) * n_epochs,
         padding_share=padding_share(sampler.lengths, batches),
+        precision=describe_precision(precision),
     )

@@ -5,7 +5,7 @@ import math
 import shutil
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,10 @@ from ner.core.errors import PipelineError
 from ner.core.files import read_json, write_json
 from ner.tagging.heads import count_levels, split_levels
 from ner.tagging.model import WindowCollator
+from ner.tagging.precision import Precision, tagging_weights
 from ner.tagging.tagger import Tagger
 from ner.training.callbacks import CheckpointSchedule, EpochProgress, describe_epoch
+from ner.training.linear_layers import linear_layers_in_bfloat16
 from ner.training.runs import seal_checkpoint
 from ner.training.sampler import LengthSampler
 from ner.windows.alignment import IGNORE_ID
@@ -59,6 +61,7 @@ class WordTrainer(Trainer):
         validation_rows: Windows of the validation split.
         sentences: The validation split. Shape: (n_sentences,).
         checkpoint_steps: Optimiser steps between two checkpoints.
+        precision: Number types of the steps and of validation.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class WordTrainer(Trainer):
         validation_rows: list[TokenizedWindow],
         sentences: list[Sentence],
         checkpoint_steps: int,
+        precision: Precision,
     ) -> None:
         self.model: PreTrainedModel
         super().__init__(
@@ -88,6 +92,7 @@ class WordTrainer(Trainer):
         )
         self.sampler = LengthSampler(lengths, batch_size, arguments.seed)
         self.validation = sentences, validation_rows
+        self.precision = precision
         self.best_scores: dict[str, float] = {}  # of the best epoch: `f1`, and of both levels two more
         self.best_epoch = 0
         self.best_weights: dict[str, torch.Tensor] = {}
@@ -122,7 +127,9 @@ class WordTrainer(Trainer):
 
     def training_step(self, *arguments: Any, **named: Any) -> torch.Tensor:  # noqa: ANN401 - the Trainer's own
         """Add up the loss on the device; the Trainer's own sum starts again when a run resumes."""
-        loss = super().training_step(*arguments, **named)
+        is_cpu_in_bf16 = self.precision.training == "bf16" and not self.args.bf16
+        with linear_layers_in_bfloat16(self.model) if is_cpu_in_bf16 else nullcontext():
+            loss = super().training_step(*arguments, **named)
         is_finite = loss.isfinite()  # under fp16 an overflow skips a step and is no news
         share = 1 / self.current_gradient_accumulation_steps
         self._loss += torch.where(is_finite, torch.stack([loss, torch.full_like(loss, share)]), 0.0)
@@ -164,7 +171,8 @@ class WordTrainer(Trainer):
 
     def _score_validation(self) -> dict[str, float]:
         sentences, rows = self.validation
-        tagged = Tagger(self.model).tag(rows, [len(sentence.words) for sentence in sentences])
+        with tagging_weights(self.model, self.precision.tagging):
+            tagged = Tagger(self.model).tag(rows, [len(sentence.words) for sentence in sentences])
         pairs = list(zip(sentences, tagged.sentences, strict=True))
         scores = score_tags(
             gold=[sentence.outer for sentence, _ in pairs], predicted=[words.tags for _, words in pairs]

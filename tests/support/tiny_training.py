@@ -9,6 +9,7 @@ from ner.annotation.sentences import Sentence
 from ner.core.params import check_params
 from ner.tagging.heads import add_inner_head
 from ner.tagging.model import load_encoder
+from ner.tagging.precision import choose_precision
 from ner.training.arguments import training_arguments
 from ner.training.trainer import WordTrainer
 from ner.windows.alignment import IGNORE_ID, NO_WORD, Window
@@ -63,6 +64,7 @@ def make_sentences(rows) -> list[Sentence]:
 def make_trainer(encoder_dir, checkpoints_dir, n_rows=13, checkpoint_steps=1_000, **train) -> WordTrainer:
     """Make a trainer that is ready to `fit`; equal arguments train equally."""
     params = make_params(**train)
+    precision = choose_precision(params.train.precision)
     torch.manual_seed(params.seed)
     rows = make_rows(n_rows)
     model = load_encoder(encoder_dir, TAG_SET)
@@ -70,9 +72,10 @@ def make_trainer(encoder_dir, checkpoints_dir, n_rows=13, checkpoint_steps=1_000
         add_inner_head(model)
     return WordTrainer(
         model,
-        training_arguments(params.train, params.seed, n_rows, checkpoints_dir),
+        training_arguments(params.train, params.seed, n_rows, checkpoints_dir, precision),
         train_rows=rows,
         validation_rows=rows[:5],
         sentences=make_sentences(rows[:5]),
         checkpoint_steps=checkpoint_steps,
+        precision=precision,
     )
