@@ -20,6 +20,7 @@ from ner.core.params import Params, load_params
 from ner.core.run_settings import RunParams, RunSection
 from ner.tagging.model import load_encoder
 from ner.training.arguments import training_arguments
+from ner.training.failures import check_targets
 from ner.training.launching import end_process, join_processes, start_launcher
 from ner.training.params import TrainParams
 from ner.training.results import CURVE, SPEED, SUMMARY, TAGGER, write_results
@@ -88,6 +89,7 @@ def train_tagger(
     """Train, from the start or on from a checkpoint; the best epoch's weights end up in the model."""
     rows = read_windows(tokenized_dir / "train.parquet")
     train_rows = [row for row in rows if row.window.input_ids]  # a sentence may have no subtoken at all
+    check_targets(train_rows, tokenized_dir)
     set_seed(params.seed)  # before the head gets its random weights
     trainer = WordTrainer(
         load_encoder(encoder_dir, read_tag_set(raw_dir / "validation.parquet")),

@@ -29,6 +29,7 @@ from ner.core.files import read_json, write_json
 from ner.tagging.model import WindowCollator
 from ner.tagging.tagger import Tagger
 from ner.training.callbacks import CheckpointSchedule, EpochProgress, describe_epoch
+from ner.training.failures import explain_divergence, explain_memory
 from ner.training.runs import seal_checkpoint
 from ner.training.sampler import LengthSampler
 from ner.windows.alignment import IGNORE_ID
@@ -83,12 +84,14 @@ class WordTrainer(Trainer):
         self.sampler = LengthSampler(lengths, batch_size, arguments.seed)
         self.validation = sentences, validation_rows
         self.best_f1, self.best_epoch = -1.0, 0
+        self.best_loss = math.inf  # of that epoch's validation: of equal F1, the lower one is better
         self.best_weights: dict[str, torch.Tensor] = {}
         self._best_file: Path | None = None  # of the newest checkpoint that holds them
         self.epoch_losses: list[float] = []
         self.seconds = 0.0  # of training, earlier sessions of this run included, validation not
         self._started = 0.0
         self._loss = torch.zeros(2, device=arguments.device)  # sum over this epoch's steps, their number
+        self._first_nan = torch.full((), math.inf, device=arguments.device)  # the step that had no loss
         self.add_callback(CheckpointSchedule(checkpoint_steps))
         # Both print Python's dictionaries; `evaluate` logs a line, and above the bar on a terminal.
         self.remove_callback(PrinterCallback)
@@ -105,7 +108,8 @@ class WordTrainer(Trainer):
         if checkpoint:
             self._load_progress(checkpoint)
         self._started = time.perf_counter()
-        self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with explain_memory(self.args):
+            self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         self._stop_clock()
         if self.is_world_process_zero():
             self.model.load_state_dict(self.best_weights)
@@ -117,6 +121,8 @@ class WordTrainer(Trainer):
         """Add up the loss on the device; the Trainer's own sum starts again when a run resumes."""
         loss = super().training_step(*arguments, **named)
         is_finite = loss.isfinite()  # under fp16 an overflow skips a step and is no news
+        step = torch.where(is_finite, math.inf, self.state.global_step + 1.0)
+        self._first_nan = torch.minimum(self._first_nan, step)
         share = 1 / self.current_gradient_accumulation_steps
         self._loss += torch.where(is_finite, torch.stack([loss, torch.full_like(loss, share)]), 0.0)
         return loss
@@ -130,19 +136,17 @@ class WordTrainer(Trainer):
         self._stop_clock()
         shared: list[Any] = [self._score_validation() if self.is_world_process_zero() else None]
         metrics: dict[str, float] = broadcast_object_list(shared)[0]
-        if not math.isfinite(metrics["eval_loss"]):
-            raise PipelineError(
-                f"params.yaml: train.lr is {self.args.learning_rate}: the loss is no longer a number "
-                f"(epoch {self.state.epoch:.0f}).",
-                remedy="set a smaller train.lr, or a larger train.warmup_share.",
-            )
-        self.epoch_losses.append(self._mean_loss())
+        train_loss = self._mean_loss()
+        if not (math.isfinite(metrics["eval_loss"]) and math.isfinite(train_loss)):
+            raise explain_divergence(self.args, self.state.epoch or 0, self._first_nan.item())
+        self.epoch_losses.append(train_loss)
         self._loss.zero_()
         self.log(metrics)
         if self.args.disable_tqdm and self.is_world_process_zero():
             logger.info("%s", describe_epoch(self.state.log_history[-1]))
-        if metrics["eval_f1"] > self.best_f1:  # the earliest of equals
-            self.best_f1, self.best_epoch = metrics["eval_f1"], round(self.state.epoch or 0)
+        f1, loss = metrics["eval_f1"], metrics["eval_loss"]
+        if (f1, -loss) > (self.best_f1, -self.best_loss):  # the earliest of equals
+            self.best_f1, self.best_loss, self.best_epoch = f1, loss, round(self.state.epoch or 0)
             if self.is_world_process_zero():
                 weights = self.model.state_dict()
                 self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
@@ -180,6 +184,7 @@ class WordTrainer(Trainer):
                     "epoch_losses": self.epoch_losses,
                     "seconds": self.seconds,
                     "best_f1": self.best_f1,
+                    "best_loss": self.best_loss if self.best_epoch else None,
                     "best_epoch": self.best_epoch,
                 }
                 write_json(folder / PROGRESS, progress)
@@ -207,6 +212,7 @@ class WordTrainer(Trainer):
         self._loss.copy_(torch.tensor(progress["loss"]))
         self.epoch_losses, self.seconds = progress["epoch_losses"], progress["seconds"]
         self.best_f1, self.best_epoch = progress["best_f1"], progress["best_epoch"]
+        self.best_loss = progress["best_loss"] if self.best_epoch else math.inf
         self.best_weights = load_file(folder / BEST)
         self._best_file = folder / BEST
 
@@ -240,4 +246,4 @@ def mean_loss(
     loss = cross_entropy(
         logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE_ID, reduction="sum"
     )
-    return loss / num_items_in_batch
+    return loss / num_items_in_batch.clamp(min=1)  # a step may hold no target at all
