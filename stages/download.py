@@ -18,6 +18,7 @@ from ner.core.inputs import guard_inputs
 from ner.core.params import Params, load_params
 from ner.sources.corpus import open_corpus, write_corpus
 from ner.sources.pretrained import fetch_checkpoint
+from ner.sources.trial import try_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,9 @@ def download_corpus(raw_dir: Path, facts_file: Path) -> None:
 def download_checkpoint(encoder_dir: Path, origin_file: Path) -> None:
     """Run the stage `download_checkpoint`."""
     params = load_params(PARAMS_FILE, CheckpointStageParams).model
-    origin = fetch_checkpoint(params.checkpoint, revision=params.revision, target=encoder_dir)
+    origin = fetch_checkpoint(
+        params.checkpoint, revision=params.revision, target=encoder_dir, try_out=try_checkpoint
+    )
     write_json(origin_file, asdict(origin))
     logger.info("%s: weights with SHA-256 %s", params.checkpoint, origin.weights_sha256)
 

@@ -11,6 +11,7 @@ from ner.core.errors import PipelineError
 from ner.core.files import read_json
 from ner.reporting.highlight import highlight_text, style_labels
 from ner.reporting.model_card import describe_card, find_licence, format_yaml, name_corpus, name_encoder
+from ner.windows.run_config import read_run_config
 
 METRICS = ("data", "checkpoint", "tokenize", "train", "evaluate", "scores")
 TABLES = ("training_curve", "labels", "confusion", "calibration", "groups")
@@ -45,7 +46,7 @@ def read_texts(path: Path) -> list[str]:
 def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
     """Collect what is known of a run: corpus, encoder, parameters, scores, speed."""
     facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in METRICS}
-    data, checkpoint, run = facts["data"], facts["checkpoint"], read_json(tagger_dir / "run_config.json")
+    data, checkpoint, run = facts["data"], facts["checkpoint"], read_run_config(tagger_dir)
     model = {key: checkpoint[key] for key in ("checkpoint", "revision") if checkpoint[key]}
     tags = read_json(tagger_dir / "config.json")["id2label"].values()
     labels = {label for tag in tags if (label := label_of(tag)) is not None}

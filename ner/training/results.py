@@ -2,7 +2,6 @@
 
 import logging
 import platform
-import shutil
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel
 
+from ner.core.checkpoint_files import copy_files, is_tokenizer
 from ner.core.files import write_json, write_text
 from ner.core.speed import write_speed
 from ner.tagging.devices import name_device
@@ -49,9 +49,9 @@ def save_tagger(
 ) -> None:
     """Write a plain Hugging Face checkpoint, with the encoder's tokenizer and the parameters really used."""
     model.save_pretrained(tagger_dir)
-    for path in encoder_dir.iterdir():
-        if path.name != "config.json" and ".safetensors" not in path.suffixes:
-            shutil.copyfile(path, tagger_dir / path.name)
+    copy_files(
+        encoder_dir, tagger_dir, (path.name for path in encoder_dir.iterdir() if is_tokenizer(path.name))
+    )
     for path in tagger_dir.glob("*.safetensors"):
         path.chmod(0o644)  # safetensors makes files that nobody else may read
     write_json(tagger_dir / "run_config.json", settings)
