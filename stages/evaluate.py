@@ -16,6 +16,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from ner.annotation.sentences import read_split
 from ner.core.command import run_command
 from ner.core.files import read_json, whole_folder, write_json
+from ner.core.inputs import guard_inputs
 from ner.core.number_types import TaggingPrecision
 from ner.core.params import Params, load_params
 from ner.core.run_settings import RunSection
@@ -109,7 +110,9 @@ def main() -> None:
     outputs = ("predictions_dir", "headline_file", "scores_file", "tables_dir", "speed_file")
     for name in inputs + outputs:
         parser.add_argument(name, type=Path)
-    evaluate(**vars(parser.parse_args()))
+    arguments = vars(parser.parse_args())
+    with guard_inputs("evaluate", StageParams):
+        evaluate(**arguments)
 
 
 if __name__ == "__main__":

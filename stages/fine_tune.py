@@ -22,6 +22,7 @@ from ner.tagging.heads import add_inner_head
 from ner.tagging.model import load_encoder
 from ner.tagging.precision import choose_precision
 from ner.training.arguments import training_arguments
+from ner.training.failures import check_targets
 from ner.training.launching import end_process, join_processes, start_launcher
 from ner.training.levels import trains_inner_level
 from ner.training.params import TrainParams
@@ -91,6 +92,7 @@ def train_tagger(
     """Train, from the start or on from a checkpoint; the best epoch's weights end up in the model."""
     rows = read_windows(tokenized_dir / "train.parquet")
     train_rows = [row for row in rows if row.window.input_ids]  # a sentence may have no subtoken at all
+    check_targets(train_rows, tokenized_dir)
     precision = choose_precision(params.train.precision)
     tag_set = read_tag_set(raw_dir / "validation.parquet")
     has_inner_head = trains_inner_level(params.train.levels, train_rows, tag_set)

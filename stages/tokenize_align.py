@@ -11,6 +11,7 @@ from pathlib import Path
 from ner.annotation.sentences import SPLITS, has_nested_entities
 from ner.core.command import run_command
 from ner.core.files import whole_folder, write_json
+from ner.core.inputs import guard_inputs
 from ner.core.params import Params, load_params
 from ner.windows.splits import SplitCounts, TokenizeParams, check_lengths, tokenize_split
 from ner.windows.tokenized import write_windows
@@ -59,7 +60,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("raw_dir", "encoder_dir", "tokenized_dir", "counts_file"):
         parser.add_argument(name, type=Path)
-    tokenize_align(**vars(parser.parse_args()))
+    arguments = vars(parser.parse_args())
+    with guard_inputs("tokenize_align", StageParams):
+        tokenize_align(**arguments)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ner.annotation.counts import score_tags
 from ner.annotation.sentences import Sentence, read_split
+from ner.core.checkpoint_files import copy_files, list_tagger_files
 from ner.core.errors import PipelineError
 from ner.core.files import whole_folder
 from ner.onnx.export import write_onnx_folder
@@ -79,7 +80,7 @@ def write_hub_folder(tagger_dir: Path, card: Path, output: Path) -> None:
     require_file(card)
     check_place(output, proof="README.md", source=tagger_dir)
     with whole_folder(output) as staging:
-        shutil.copytree(tagger_dir, staging, dirs_exist_ok=True)
+        copy_files(tagger_dir, staging, list_tagger_files(tagger_dir, with_weights=True))
         shutil.copyfile(card, staging / "README.md")
 
 
@@ -107,6 +108,10 @@ def check_place(output: Path, *, proof: str, source: Path) -> None:
         PipelineError: If the tagger is missing, or `output` holds something else than an export of this kind.
     """
     require_file(source / "config.json")
+    if output.is_symlink():
+        raise PipelineError(
+            f"{output} is a link, to {output.resolve()}.", remedy="name the folder itself with --output."
+        )
     is_export = all((output / name).is_file() for name in ("run_config.json", proof))
     places = {output.resolve(), *output.resolve().parents}
     if (output.exists() and not is_export) or source.resolve() in places:

@@ -106,5 +106,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise PipelineError(f"{path}:{error.lineno}: not valid JSON: {error.msg}.", remedy=remedy) from error
+    except RecursionError as error:
+        raise PipelineError(f"{path}: not valid JSON: nested too deep.", remedy=remedy) from error
     except UnicodeDecodeError as error:
         raise PipelineError(f"{path}: byte {error.start + 1} is not UTF-8.", remedy=remedy) from error

@@ -11,6 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ner.core.errors import PipelineError
 
+PARAMS = "params.yaml"
 PIPELINE = "dvc.yaml"  # beside params.yaml; lists the sections that each stage reads
 RUN = "run"  # the section that no stage depends on
 KIND_NAMES = {

@@ -2,11 +2,11 @@
 
 import importlib.util
 import logging
-import shutil
 import tempfile
 import warnings
 from pathlib import Path
 
+from ner.core.checkpoint_files import copy_files, list_tagger_files
 from ner.core.errors import PipelineError
 from ner.onnx.tagger import MODEL
 
@@ -42,9 +42,7 @@ def write_onnx_folder(tagger_dir: Path, folder: Path, *, int8: bool) -> None:
             _quantise_model(full, model, is_large=is_large)
     else:
         _export_model(tagger_dir, model, is_large=is_large)
-    for path in tagger_dir.iterdir():
-        if ".safetensors" not in path.suffixes and path.name != "model.safetensors.index.json":
-            shutil.copyfile(path, folder / path.name)
+    copy_files(tagger_dir, folder, list_tagger_files(tagger_dir, with_weights=False))
 
 
 def _export_model(tagger_dir: Path, path: Path, *, is_large: bool) -> None:

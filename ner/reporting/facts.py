@@ -12,6 +12,7 @@ from ner.core.files import read_json
 from ner.evaluation.headline_file import read_headlines
 from ner.reporting.highlight import highlight_text, style_labels
 from ner.reporting.model_card import describe_card, find_licence, format_yaml, name_corpus, name_encoder
+from ner.windows.run_config import read_run_config
 
 METRICS = ("data", "checkpoint", "tokenize", "train", "scores")
 TABLES = ("training_curve", "labels", "confusion", "calibration", "groups")
@@ -47,7 +48,7 @@ def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
     """Collect what is known of a run: corpus, encoder, parameters, scores, speed."""
     facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in METRICS}
     headlines = read_headlines(metrics_dir / "evaluate.json")
-    data, checkpoint, run = facts["data"], facts["checkpoint"], read_json(tagger_dir / "run_config.json")
+    data, checkpoint, run = facts["data"], facts["checkpoint"], read_run_config(tagger_dir)
     model = {key: checkpoint[key] for key in ("checkpoint", "revision") if checkpoint[key]}
     tags = read_json(tagger_dir / "config.json")["id2label"].values()
     labels = {label for tag in tags if (label := label_of(tag)) is not None}

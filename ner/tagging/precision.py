@@ -22,10 +22,11 @@ from ner.core.errors import PipelineError
 from ner.core.files import read_json
 from ner.core.number_types import TaggingPrecision
 from ner.tagging.devices import find_device
+from ner.windows.run_config import RUN_CONFIG
 
 logger = logging.getLogger(__name__)
 
-RUN_CONFIG, OWN = "run_config.json", "tagging"  # file and key under which a tagger's own number type stands
+OWN = "tagging"  # key of run_config.json under which a tagger's own number type stands
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 # Processors with instructions for bfloat16 reach 2 to 5, those without 0.25: nothing lies near this.
 CLEARLY_FASTER = 1.5
@@ -110,7 +111,8 @@ def measure_bfloat16() -> float:
         torch.set_num_threads(n_threads)
     fp32, bf16 = map(min, zip(*seconds[1:], strict=True))  # the first round sets up
     logger.debug("a linear layer takes %.3f ms in fp32 and %.3f ms in bf16", fp32 * 1e3, bf16 * 1e3)
-    return fp32 / bf16
+    ratio: float = fp32 / bf16
+    return ratio
 
 
 def describe_precision(precision: str) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from typing import Protocol
 
 from ner.annotation.labels import TagSet
 from ner.annotation.spans import Span, decode_spans, encode_tags
-from ner.core.files import read_json
 from ner.core.number_types import TaggingPrecision
 from ner.tagging.decoding import TaggedWords
 from ner.text.splitting import Word, split_text
 from ner.windows.alignment import IGNORE_ID, cut_windows
+from ner.windows.run_config import read_window_settings
 from ner.windows.tokenized import TokenizedWindow
 from ner.windows.tokenizer import WordTokenizer
 
@@ -125,13 +125,9 @@ class TextTagger:
             tagger: Encoder and head.
             tagger_dir: The folder that they come from.
         """
-        settings = read_json(tagger_dir / "run_config.json")["tokenize"]
-        return cls(
-            tagger,
-            WordTokenizer.load(tagger_dir),
-            max_length=settings["max_length"],
-            stride=settings["stride"],
-        )
+        tokenizer = WordTokenizer.load(tagger_dir)
+        settings = read_window_settings(tagger_dir, tokenizer)
+        return cls(tagger, tokenizer, max_length=settings.max_length, stride=settings.stride)
 
     def split(self, text: str) -> list[list[Word]]:
         """Split a text into sentences of words. Shape: (n_sentences, n_words)."""

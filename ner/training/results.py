@@ -2,7 +2,6 @@
 
 import logging
 import platform
-import shutil
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -12,16 +11,18 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel
 
+from ner.core.checkpoint_files import copy_files, is_tokenizer
 from ner.core.files import write_json, write_text
 from ner.core.speed import write_speed
 from ner.tagging.devices import name_device
 from ner.tagging.heads import count_levels, list_tags, save_heads
 from ner.tagging.levels import INNER_TAGS
-from ner.tagging.precision import OWN, RUN_CONFIG, describe_precision
+from ner.tagging.precision import OWN, describe_precision
 from ner.training.callbacks import describe_f1
 from ner.training.sampler import LengthSampler
 from ner.training.trainer import F1_OF_BOTH, WordTrainer
 from ner.windows.batching import padding_share
+from ner.windows.run_config import RUN_CONFIG
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +65,9 @@ def save_tagger(
     The inner head, if there is one, lies beside it, its tags among the parameters.
     """
     save_heads(model, tagger_dir)
-    for path in encoder_dir.iterdir():
-        if path.name != "config.json" and ".safetensors" not in path.suffixes:
-            shutil.copyfile(path, tagger_dir / path.name)
+    copy_files(
+        encoder_dir, tagger_dir, (path.name for path in encoder_dir.iterdir() if is_tokenizer(path.name))
+    )
     for path in tagger_dir.glob("*.safetensors"):
         path.chmod(0o644)  # safetensors makes files that nobody else may read
     if count_levels(model) > 1:

@@ -32,6 +32,7 @@ from ner.tagging.model import WindowCollator
 from ner.tagging.precision import Precision, tagging_weights
 from ner.tagging.tagger import Tagger
 from ner.training.callbacks import CheckpointSchedule, EpochProgress, describe_epoch
+from ner.training.failures import explain_divergence, explain_memory
 from ner.training.linear_layers import linear_layers_in_bfloat16
 from ner.training.runs import seal_checkpoint
 from ner.training.sampler import LengthSampler
@@ -95,12 +96,14 @@ class WordTrainer(Trainer):
         self.precision = precision
         self.best_scores: dict[str, float] = {}  # of the best epoch: `f1`, and of both levels two more
         self.best_epoch = 0
+        self.best_loss = math.inf  # of that epoch's validation: of equal F1, the lower one is better
         self.best_weights: dict[str, torch.Tensor] = {}
         self._best_file: Path | None = None  # of the newest checkpoint that holds them
         self.epoch_losses: list[float] = []
         self.seconds = 0.0  # of training, earlier sessions of this run included, validation not
         self._started = 0.0
         self._loss = torch.zeros(2, device=arguments.device)  # sum over this epoch's steps, their number
+        self._first_nan = torch.full((), math.inf, device=arguments.device)  # the step that had no loss
         self.add_callback(CheckpointSchedule(checkpoint_steps))
         # Both print Python's dictionaries; `evaluate` logs a line, and above the bar on a terminal.
         self.remove_callback(PrinterCallback)
@@ -117,7 +120,8 @@ class WordTrainer(Trainer):
         if checkpoint:
             self._load_progress(checkpoint)
         self._started = time.perf_counter()
-        self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with explain_memory(self.args):
+            self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         self._stop_clock()
         if self.is_world_process_zero():
             self.model.load_state_dict(self.best_weights)
@@ -131,6 +135,8 @@ class WordTrainer(Trainer):
         with linear_layers_in_bfloat16(self.model) if is_cpu_in_bf16 else nullcontext():
             loss = super().training_step(*arguments, **named)
         is_finite = loss.isfinite()  # under fp16 an overflow skips a step and is no news
+        step = torch.where(is_finite, math.inf, self.state.global_step + 1.0)
+        self._first_nan = torch.minimum(self._first_nan, step)
         share = 1 / self.current_gradient_accumulation_steps
         self._loss += torch.where(is_finite, torch.stack([loss, torch.full_like(loss, share)]), 0.0)
         return loss
@@ -144,23 +150,20 @@ class WordTrainer(Trainer):
         self._stop_clock()
         shared: list[Any] = [self._score_validation() if self.is_world_process_zero() else None]
         metrics: dict[str, float] = broadcast_object_list(shared)[0]
-        if not math.isfinite(metrics["eval_loss"]):
-            raise PipelineError(
-                f"params.yaml: train.lr is {self.args.learning_rate}: the loss is no longer a number "
-                f"(epoch {self.state.epoch:.0f}).",
-                remedy="set a smaller train.lr, or a larger train.warmup_share.",
-            )
-        self.epoch_losses.append(self._mean_loss())
+        train_loss = self._mean_loss()
+        if not (math.isfinite(metrics["eval_loss"]) and math.isfinite(train_loss)):
+            raise explain_divergence(self.args, self.state.epoch or 0, self._first_nan.item())
+        self.epoch_losses.append(train_loss)
         self._loss.zero_()
         self.log(metrics)
         if self.args.disable_tqdm and self.is_world_process_zero():
             logger.info("%s", describe_epoch(self.state.log_history[-1]))
         names = (name for name in ("f1", *F1_OF_BOTH) if f"eval_{name}" in metrics)
-        scores = {name: metrics[f"eval_{name}"] for name in names}
-        if not self.best_scores or _criterion(scores) > _criterion(
-            self.best_scores
-        ):  # the earliest of equals
-            self.best_scores, self.best_epoch = scores, round(self.state.epoch or 0)
+        scores, loss = {name: metrics[f"eval_{name}"] for name in names}, metrics["eval_loss"]
+        best = (_criterion(self.best_scores), -self.best_loss)
+        if (_criterion(scores), -loss) > best:  # the earliest of equals
+            self.best_scores, self.best_loss = scores, loss
+            self.best_epoch = round(self.state.epoch or 0)
             if self.is_world_process_zero():
                 weights = self.model.state_dict()
                 self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
@@ -207,6 +210,7 @@ class WordTrainer(Trainer):
                     "epoch_losses": self.epoch_losses,
                     "seconds": self.seconds,
                     "best_scores": self.best_scores,
+                    "best_loss": self.best_loss if self.best_epoch else None,
                     "best_epoch": self.best_epoch,
                 }
                 write_json(folder / PROGRESS, progress)
@@ -234,6 +238,7 @@ class WordTrainer(Trainer):
         self._loss.copy_(torch.tensor(progress["loss"]))
         self.epoch_losses, self.seconds = progress["epoch_losses"], progress["seconds"]
         self.best_scores, self.best_epoch = progress["best_scores"], progress["best_epoch"]
+        self.best_loss = progress["best_loss"] if self.best_epoch else math.inf
         self.best_weights = load_file(folder / BEST)
         self._best_file = folder / BEST
 
@@ -251,8 +256,8 @@ class WordTrainer(Trainer):
 
 
 def _criterion(scores: Mapping[str, float]) -> float:
-    """Return the score by which an epoch is the best."""
-    return scores.get("m1_f1", scores["f1"])
+    """Return the score by which an epoch is the best; -1 for none yet."""
+    return scores.get("m1_f1", scores.get("f1", -1.0))
 
 
 def mean_loss(
@@ -274,4 +279,5 @@ def mean_loss(
     loss = cross_entropy(
         logits.flatten(0, 2).float(), targets.flatten(), ignore_index=IGNORE_ID, reduction="sum"
     )
-    return loss * n_levels / num_items_in_batch  # a target is ignored on both levels, or on neither
+    # A target is ignored on both levels, or on neither; a step may hold no target at all.
+    return loss * n_levels / num_items_in_batch.clamp(min=1)

@@ -66,8 +66,13 @@ class SplitCounts:
         }
 
 
-def check_lengths(params: TokenizeParams, tokenizer: WordTokenizer) -> None:
+def check_lengths(params: TokenizeParams, tokenizer: WordTokenizer, file: Path = Path("params.yaml")) -> None:
     """Refuse windows that the encoder cannot take, or that have no room for words.
+
+    Args:
+        params: The settings.
+        tokenizer: The encoder's.
+        file: Where the settings stand.
 
     Raises:
         PipelineError: Names the parameter, its value and what it may be.
@@ -75,17 +80,17 @@ def check_lengths(params: TokenizeParams, tokenizer: WordTokenizer) -> None:
     n_special = len(tokenizer.prefix) + len(tokenizer.suffix)
     if tokenizer.max_length and params.max_length > tokenizer.max_length:
         raise PipelineError(
-            f"params.yaml: tokenize.max_length is {params.max_length}, more than the encoder takes.",
+            f"{file}: tokenize.max_length is {params.max_length}, more than the encoder takes.",
             remedy=f"set it to at most {tokenizer.max_length}.",
         )
     if params.max_length <= n_special:
         raise PipelineError(
-            f"params.yaml: tokenize.max_length is {params.max_length}, no more than the special tokens need.",
+            f"{file}: tokenize.max_length is {params.max_length}, no more than the special tokens need.",
             remedy=f"set it to at least {n_special + 1}; most sentences need 128.",
         )
     if params.stride >= params.max_length - n_special:
         raise PipelineError(
-            f"params.yaml: tokenize.stride is {params.stride}, as much as a window holds.",
+            f"{file}: tokenize.stride is {params.stride}, as much as a window holds.",
             remedy=f"set it below {params.max_length - n_special}.",
         )
 

@@ -23,6 +23,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/a.txt").write_text("a", encoding="utf-8")
     (tmp_path / "code.py").write_text("1", encoding="utf-8")
+    os.utime(tmp_path / "code.py", (1e9, 1e9))  # code is older than the process that runs it
     text = "stages:\n  train:\n    deps:\n      - data\n      - code.py\n"
     (tmp_path / "dvc.yaml").write_text(text, encoding="utf-8")
     return tmp_path

@@ -98,7 +98,8 @@ def test_each_epoch_is_validated_on_words_and_the_best_is_kept(encoder_dir, tmp_
     assert list(table) == ["epoch", "train_loss", "validation_loss", "precision", "recall", "f1", "accuracy"]
     assert table["epoch"].tolist() == [1, 2, 3]
     assert table["f1"].max() == trainer.best_scores["f1"] == 1.0, "the task can be learnt"
-    assert table["f1"].tolist().index(1.0) + 1 == trainer.best_epoch
+    best = table.sort_values(["f1", "validation_loss"], ascending=[False, True]).iloc[0]
+    assert best["epoch"] == trainer.best_epoch
     assert table["accuracy"].max() == 1.0
     assert table["train_loss"].iloc[-1] < table["train_loss"].iloc[0]
     assert trainer.train_loss == pytest.approx(table["train_loss"].mean())
@@ -165,6 +166,39 @@ def test_the_weights_of_the_best_epoch_end_up_in_the_model(
     assert (trainer.best_epoch, trainer.best_scores["f1"]) == (best, f1_by_epoch[best - 1])
     assert trainer.model.classifier.weight.tolist() == seen[best - 1]
     assert seen[0] != seen[1] != seen[2]
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [
+        pytest.param([2.0, 1.0, 0.5], 3, id="it-still-learns"),
+        pytest.param([2.0, 1.0, 1.5], 2, id="it-learnt"),
+        pytest.param([1.0, 1.0, 1.0], 1, id="the-earliest-of-equals"),
+    ],
+)
+@pytest.mark.parametrize("cut_off", [None, 2, STEPS_PER_EPOCH + 2])
+def test_of_equal_f1_the_lower_loss_is_kept_also_by_a_run_that_resumes(
+    encoder_dir, tmp_path, monkeypatch, losses, best, cut_off
+):
+    def make():
+        trainer = make_trainer(encoder_dir, tmp_path, checkpoint_steps=1)
+
+        def score():
+            names = ("f1", "precision", "recall", "accuracy")
+            loss = losses[round(trainer.state.epoch) - 1]
+            return {"eval_loss": loss, **{f"eval_{name}": 0.0 for name in names}}
+
+        monkeypatch.setattr(trainer, "_score_validation", score)
+        return trainer
+
+    trainer = make()
+    if cut_off:
+        trainer.add_callback(CutOff(cut_off))
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(None)
+        trainer = make()
+    trainer.fit(newest(tmp_path) if cut_off else None)
+    assert (trainer.best_epoch, trainer.best_loss) == (best, losses[best - 1])
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero(encoder_dir, tmp_path):
