@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 # Module of each subcommand, which holds its `app`, and the line that `ner --help` shows without importing it.
 SUBCOMMANDS = {
     "predict": ("tools.predict.command", "Find entities in texts or files."),
+    "redact": ("tools.redact.command", "Replace the names in texts by placeholders."),
     "serve": ("tools.serve.command", "Serve the tagger as a page and an HTTP API."),
     "export": ("tools.export", "Export the tagger for the Hub or to ONNX."),
     "headline": ("tools.checks.headline", "Print the scores of the last run."),
