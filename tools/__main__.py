@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 SUBCOMMANDS = {
     "predict": ("tools.predict.command", "Find entities in texts or files."),
     "redact": ("tools.redact.command", "Replace the names in texts by placeholders."),
+    "doubtful": ("tools.doubtful.command", "Find the sentences to annotate next."),
     "serve": ("tools.serve.command", "Serve the tagger as a page and an HTTP API."),
     "export": ("tools.export", "Export the tagger for the Hub or to ONNX."),
     "headline": ("tools.checks.headline", "Print the scores of the last run."),
