@@ -96,6 +96,7 @@ def train_tagger(
         validation_rows=read_windows(tokenized_dir / "validation.parquet"),
         sentences=read_split(raw_dir / "validation.parquet"),
         checkpoint_steps=how.checkpoint_steps,
+        patience=params.train.patience,
     )
     if checkpoint:
         logger.info("going on from %s", checkpoint)

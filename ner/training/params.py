@@ -15,6 +15,9 @@ class TrainParams(Params):
         le=100_000, description="Windows in an optimiser step, of all processes together."
     )
     epochs: PositiveInt = Field(le=10_000, description="Passes over the training split.")
+    patience: PositiveInt | None = Field(
+        description="Epochs without a better validation F1 after which training ends; null: all epochs."
+    )
     weight_decay: NonNegativeFloat = Field(description="AdamW's decay of all weights but biases and norms.")
     warmup_share: float = Field(
         ge=0, le=1, description="Share of the optimiser steps spent warming up, 0 to 1."

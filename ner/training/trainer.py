@@ -18,9 +18,11 @@ from transformers import (
     PrinterCallback,
     ProgressCallback,
     Trainer,
+    TrainerState,
     TrainingArguments,
 )
 from transformers.modeling_outputs import TokenClassifierOutput
+from transformers.trainer import TRAINER_STATE_NAME
 
 from ner.annotation.counts import score_tags
 from ner.annotation.sentences import Sentence
@@ -28,7 +30,7 @@ from ner.core.errors import PipelineError
 from ner.core.files import read_json, write_json
 from ner.tagging.model import WindowCollator
 from ner.tagging.tagger import Tagger
-from ner.training.callbacks import CheckpointSchedule, EpochProgress, describe_epoch
+from ner.training.callbacks import CheckpointSchedule, EpochProgress, Patience, describe_epoch
 from ner.training.runs import seal_checkpoint
 from ner.training.sampler import LengthSampler
 from ner.windows.alignment import IGNORE_ID
@@ -53,6 +55,7 @@ class WordTrainer(Trainer):
         validation_rows: Windows of the validation split.
         sentences: The validation split. Shape: (n_sentences,).
         checkpoint_steps: Optimiser steps between two checkpoints.
+        patience: Epochs without a better validation F1 after which training ends; None: all are trained.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class WordTrainer(Trainer):
         validation_rows: list[TokenizedWindow],
         sentences: list[Sentence],
         checkpoint_steps: int,
+        patience: int | None = None,
     ) -> None:
         self.model: PreTrainedModel
         super().__init__(
@@ -90,6 +94,8 @@ class WordTrainer(Trainer):
         self._started = 0.0
         self._loss = torch.zeros(2, device=arguments.device)  # sum over this epoch's steps, their number
         self.add_callback(CheckpointSchedule(checkpoint_steps))
+        self.patience = Patience(patience, lambda: len(self.epoch_losses) - self.best_epoch)
+        self.add_callback(self.patience)
         # Both print Python's dictionaries; `evaluate` logs a line, and above the bar on a terminal.
         self.remove_callback(PrinterCallback)
         if self.pop_callback(ProgressCallback):
@@ -105,7 +111,10 @@ class WordTrainer(Trainer):
         if checkpoint:
             self._load_progress(checkpoint)
         self._started = time.perf_counter()
-        self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if checkpoint and self.patience.is_over:  # the Trainer would go on with a step of the next epoch
+            self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        else:
+            self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         self._stop_clock()
         if self.is_world_process_zero():
             self.model.load_state_dict(self.best_weights)

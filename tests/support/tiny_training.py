@@ -19,6 +19,7 @@ TRAIN = {
     "lr": 1e-3,
     "batch_size": 4,
     "epochs": 3,
+    "patience": None,
     "weight_decay": 0.01,
     "warmup_share": 0.1,
     "precision": "fp32",
@@ -64,4 +65,5 @@ def make_trainer(encoder_dir, checkpoints_dir, n_rows=13, checkpoint_steps=1_000
         validation_rows=rows[:5],
         sentences=make_sentences(rows[:5]),
         checkpoint_steps=checkpoint_steps,
+        patience=params.train.patience,
     )
