@@ -24,6 +24,7 @@ from ner.training.launching import end_process, join_processes, start_launcher
 from ner.training.params import TrainParams
 from ner.training.results import CURVE, SPEED, SUMMARY, TAGGER, write_results
 from ner.training.runs import Run
+from ner.training.subset import take_share
 from ner.training.trainer import WordTrainer
 from ner.windows.tokenized import read_settings, read_windows
 
@@ -87,6 +88,7 @@ def train_tagger(
 ) -> WordTrainer:
     """Train, from the start or on from a checkpoint; the best epoch's weights end up in the model."""
     rows = read_windows(tokenized_dir / "train.parquet")
+    rows = take_share(rows, share=params.train.share, seed=params.seed)
     train_rows = [row for row in rows if row.window.input_ids]  # a sentence may have no subtoken at all
     set_seed(params.seed)  # before the head gets its random weights
     trainer = WordTrainer(

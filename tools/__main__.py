@@ -18,6 +18,7 @@ SUBCOMMANDS = {
     "headline": ("tools.checks.headline", "Print the scores of the last run."),
     "compare": ("tools.experiments.compare", "Compare two results, or two groups of runs."),
     "seeds": ("tools.experiments.seeds", "Run the same parameters with several seeds."),
+    "learning-curve": ("tools.experiments.learning_curve", "Show what more annotated sentences would gain."),
     "search": ("tools.experiments.search", "Search for better parameters."),
     "check": ("tools.checks.check", "Check that the committed results belong to this code."),
     "check-cache": ("tools.checks.check_cache", "Find damaged files in DVC's cache or a remote."),

@@ -10,6 +10,9 @@ from ner.core.params import Params
 class TrainParams(Params):
     """Section `train`: one training run."""
 
+    share: float = Field(
+        gt=0, le=1, description="Share of the training sentences to train on, above 0 and at most 1."
+    )
     lr: PositiveFloat = Field(description="Peak learning rate, reached at the end of warm-up.")
     batch_size: PositiveInt = Field(
         le=100_000, description="Windows in an optimiser step, of all processes together."

@@ -16,6 +16,7 @@ from stages.fine_tune import StageParams
 
 TAG_SET = TagSet(("O", "B-LOC", "I-LOC"))
 TRAIN = {
+    "share": 1.0,
     "lr": 1e-3,
     "batch_size": 4,
     "epochs": 3,

@@ -56,6 +56,8 @@ def test_the_trainer_gets_the_parameters(tmp_path):
         pytest.param({"warmup_share": 1.5}, r"train\.warmup_share is 1\.5", id="more-than-all-steps"),
         pytest.param({"lr": 0.0}, r"train\.lr is 0\.0", id="no-learning"),
         pytest.param({"epochs": 0}, r"train\.epochs is 0", id="no-epoch"),
+        pytest.param({"share": 0.0}, r"train\.share is 0\.0", id="no-sentences"),
+        pytest.param({"share": 1.5}, r"train\.share is 1\.5", id="more-than-all-sentences"),
         pytest.param({"patience": 0}, r"train\.patience is 0", id="no-patience"),
         pytest.param({"weight_decay": -0.1}, r"train\.weight_decay is -0\.1", id="negative-decay"),
         pytest.param({"batch_size": 0}, r"train\.batch_size is 0", id="empty-batches"),
