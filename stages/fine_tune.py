@@ -20,6 +20,7 @@ from ner.core.params import Params, load_params
 from ner.core.run_settings import RunParams, RunSection
 from ner.tagging.model import load_encoder
 from ner.training.arguments import training_arguments
+from ner.training.freezing import freeze_layers
 from ner.training.launching import end_process, join_processes, start_launcher
 from ner.training.params import TrainParams
 from ner.training.results import CURVE, SPEED, SUMMARY, TAGGER, write_results
@@ -91,8 +92,10 @@ def train_tagger(
     rows = take_share(rows, share=params.train.share, seed=params.seed)
     train_rows = [row for row in rows if row.window.input_ids]  # a sentence may have no subtoken at all
     set_seed(params.seed)  # before the head gets its random weights
+    model = load_encoder(encoder_dir, read_tag_set(raw_dir / "validation.parquet"))
+    freeze_layers(model, params.train.freeze_layers)
     trainer = WordTrainer(
-        load_encoder(encoder_dir, read_tag_set(raw_dir / "validation.parquet")),
+        model,
         training_arguments(params.train, params.seed, len(train_rows), checkpoints_dir),
         train_rows=train_rows,
         validation_rows=read_windows(tokenized_dir / "validation.parquet"),

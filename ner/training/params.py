@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from ner.core.params import Params
 
@@ -20,6 +20,9 @@ class TrainParams(Params):
     epochs: PositiveInt = Field(le=10_000, description="Passes over the training split.")
     patience: PositiveInt | None = Field(
         description="Epochs without a better validation F1 after which training ends; null: all epochs."
+    )
+    freeze_layers: NonNegativeInt = Field(
+        description="Lowest layers of the encoder that stay as they are, with the embeddings; 0: none."
     )
     weight_decay: NonNegativeFloat = Field(description="AdamW's decay of all weights but biases and norms.")
     warmup_share: float = Field(

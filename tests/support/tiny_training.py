@@ -9,6 +9,7 @@ from ner.annotation.sentences import Sentence
 from ner.core.params import check_params
 from ner.tagging.model import load_encoder
 from ner.training.arguments import training_arguments
+from ner.training.freezing import freeze_layers
 from ner.training.trainer import WordTrainer
 from ner.windows.alignment import IGNORE_ID, NO_WORD, Window
 from ner.windows.tokenized import TokenizedWindow
@@ -21,6 +22,7 @@ TRAIN = {
     "batch_size": 4,
     "epochs": 3,
     "patience": None,
+    "freeze_layers": 0,
     "weight_decay": 0.01,
     "warmup_share": 0.1,
     "precision": "fp32",
@@ -59,8 +61,10 @@ def make_trainer(encoder_dir, checkpoints_dir, n_rows=13, checkpoint_steps=1_000
     params = make_params(**train)
     torch.manual_seed(params.seed)
     rows = make_rows(n_rows)
+    model = load_encoder(encoder_dir, TAG_SET)
+    freeze_layers(model, params.train.freeze_layers)
     return WordTrainer(
-        load_encoder(encoder_dir, TAG_SET),
+        model,
         training_arguments(params.train, params.seed, n_rows, checkpoints_dir),
         train_rows=rows,
         validation_rows=rows[:5],

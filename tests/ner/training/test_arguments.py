@@ -58,6 +58,7 @@ def test_the_trainer_gets_the_parameters(tmp_path):
         pytest.param({"epochs": 0}, r"train\.epochs is 0", id="no-epoch"),
         pytest.param({"share": 0.0}, r"train\.share is 0\.0", id="no-sentences"),
         pytest.param({"share": 1.5}, r"train\.share is 1\.5", id="more-than-all-sentences"),
+        pytest.param({"freeze_layers": -1}, r"train\.freeze_layers is -1", id="no-such-layer"),
         pytest.param({"patience": 0}, r"train\.patience is 0", id="no-patience"),
         pytest.param({"weight_decay": -0.1}, r"train\.weight_decay is -0\.1", id="negative-decay"),
         pytest.param({"batch_size": 0}, r"train\.batch_size is 0", id="empty-batches"),
