@@ -1,9 +1,12 @@
-"""What the Trainer calls on its way: a readable progress bar, and the schedule of checkpoints."""
+"""What the Trainer calls on its way: a readable progress bar, the schedule of checkpoints, the early end."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+logger = logging.getLogger(__name__)
 
 
 class EpochProgress(ProgressCallback):
@@ -39,6 +42,30 @@ class CheckpointSchedule(TrainerCallback):
     def on_epoch_end(self, *arguments: Any, **_: Any) -> None:  # noqa: ANN401
         """Decide after an epoch; the Trainer validates before it saves."""
         arguments[2].should_save = True
+
+
+class Patience(TrainerCallback):
+    """Ends training after so many epochs without a better validation F1.
+
+    Args:
+        n_epochs: How many; None: never.
+        count_epochs: Returns how many epochs have passed since the best one. The count is the trainer's, so
+            that a run that resumes keeps it.
+    """
+
+    def __init__(self, n_epochs: int | None, count_epochs: Callable[[], int]) -> None:
+        self.n_epochs, self._count_epochs = n_epochs, count_epochs
+
+    @property
+    def is_over(self) -> bool:
+        """Whether training has to end."""
+        return self.n_epochs is not None and self._count_epochs() >= self.n_epochs
+
+    def on_evaluate(self, *arguments: Any, **_: Any) -> None:  # noqa: ANN401
+        """Decide after an epoch's validation."""
+        if self.is_over:
+            arguments[2].should_training_stop = True
+            logger.info("no better F1 for %s epochs (train.patience): training ends", self.n_epochs)
 
 
 def describe_epoch(logs: Mapping[str, float]) -> str:

@@ -19,9 +19,11 @@ from transformers import (
     PrinterCallback,
     ProgressCallback,
     Trainer,
+    TrainerState,
     TrainingArguments,
 )
 from transformers.modeling_outputs import TokenClassifierOutput
+from transformers.trainer import TRAINER_STATE_NAME
 
 from ner.annotation.counts import score_tags
 from ner.annotation.sentences import Sentence
@@ -31,7 +33,7 @@ from ner.tagging.heads import count_levels, split_levels
 from ner.tagging.model import WindowCollator
 from ner.tagging.precision import Precision, tagging_weights
 from ner.tagging.tagger import Tagger
-from ner.training.callbacks import CheckpointSchedule, EpochProgress, describe_epoch
+from ner.training.callbacks import CheckpointSchedule, EpochProgress, Patience, describe_epoch
 from ner.training.failures import explain_divergence, explain_memory
 from ner.training.linear_layers import linear_layers_in_bfloat16
 from ner.training.runs import seal_checkpoint
@@ -63,6 +65,7 @@ class WordTrainer(Trainer):
         sentences: The validation split. Shape: (n_sentences,).
         checkpoint_steps: Optimiser steps between two checkpoints.
         precision: Number types of the steps and of validation.
+        patience: Epochs without a better validation F1 after which training ends; None: all are trained.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class WordTrainer(Trainer):
         sentences: list[Sentence],
         checkpoint_steps: int,
         precision: Precision,
+        patience: int | None = None,
     ) -> None:
         self.model: PreTrainedModel
         super().__init__(
@@ -105,6 +109,8 @@ class WordTrainer(Trainer):
         self._loss = torch.zeros(2, device=arguments.device)  # sum over this epoch's steps, their number
         self._first_nan = torch.full((), math.inf, device=arguments.device)  # the step that had no loss
         self.add_callback(CheckpointSchedule(checkpoint_steps))
+        self.patience = Patience(patience, lambda: len(self.epoch_losses) - self.best_epoch)
+        self.add_callback(self.patience)
         # Both print Python's dictionaries; `evaluate` logs a line, and above the bar on a terminal.
         self.remove_callback(PrinterCallback)
         if self.pop_callback(ProgressCallback):
@@ -120,8 +126,11 @@ class WordTrainer(Trainer):
         if checkpoint:
             self._load_progress(checkpoint)
         self._started = time.perf_counter()
-        with explain_memory(self.args):
-            self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if checkpoint and self.patience.is_over:  # the Trainer would go on with a step of the next epoch
+            self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        else:
+            with explain_memory(self.args):
+                self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         self._stop_clock()
         if self.is_world_process_zero():
             self.model.load_state_dict(self.best_weights)

@@ -11,6 +11,7 @@ from ner.tagging.heads import add_inner_head
 from ner.tagging.model import load_encoder
 from ner.tagging.precision import choose_precision
 from ner.training.arguments import training_arguments
+from ner.training.freezing import freeze_layers
 from ner.training.trainer import WordTrainer
 from ner.windows.alignment import IGNORE_ID, NO_WORD, Window
 from ner.windows.tokenized import TokenizedWindow
@@ -18,9 +19,12 @@ from stages.fine_tune import StageParams
 
 TAG_SET = TagSet(("O", "B-LOC", "I-LOC"))
 TRAIN = {
+    "share": 1.0,
     "lr": 1e-3,
     "batch_size": 4,
     "epochs": 3,
+    "patience": None,
+    "freeze_layers": 0,
     "weight_decay": 0.01,
     "warmup_share": 0.1,
     "precision": "fp32",
@@ -68,6 +72,7 @@ def make_trainer(encoder_dir, checkpoints_dir, n_rows=13, checkpoint_steps=1_000
     torch.manual_seed(params.seed)
     rows = make_rows(n_rows)
     model = load_encoder(encoder_dir, TAG_SET)
+    freeze_layers(model, params.train.freeze_layers)
     if params.train.levels == "both":
         add_inner_head(model)
     return WordTrainer(
@@ -78,4 +83,5 @@ def make_trainer(encoder_dir, checkpoints_dir, n_rows=13, checkpoint_steps=1_000
         sentences=make_sentences(rows[:5]),
         checkpoint_steps=checkpoint_steps,
         precision=precision,
+        patience=params.train.patience,
     )

@@ -201,6 +201,53 @@ def test_of_equal_f1_the_lower_loss_is_kept_also_by_a_run_that_resumes(
     assert (trainer.best_epoch, trainer.best_loss) == (best, losses[best - 1])
 
 
+F1_BY_EPOCH = [0.2, 0.5, 0.4, 0.5, 0.6, 0.1, 0.9]
+
+
+def give_f1(trainer, f1_by_epoch=F1_BY_EPOCH):
+    """Let each epoch's validation find what the list says."""
+
+    def score():
+        names = ("precision", "recall", "accuracy", "loss")
+        f1 = f1_by_epoch[len(trainer.epoch_losses)]
+        return {"eval_f1": f1, **{f"eval_{name}": 0.5 for name in names}}
+
+    trainer._score_validation = score
+
+
+@pytest.mark.parametrize(
+    ("patience", "n_epochs", "best"),
+    [
+        pytest.param(None, 7, 7, id="none"),
+        pytest.param(1, 3, 2, id="one-worse-epoch"),
+        pytest.param(2, 4, 2, id="equal-is-not-better"),
+        pytest.param(3, 7, 7, id="better-in-time"),
+    ],
+)
+def test_training_ends_when_patience_is_over(encoder_dir, tmp_path, patience, n_epochs, best):
+    trainer = make_trainer(encoder_dir, tmp_path, epochs=7, patience=patience)
+    give_f1(trainer)
+    trainer.fit(None)
+    table = tabulate_epochs(trainer.epoch_losses, trainer.state.log_history)
+    assert table["f1"].tolist() == F1_BY_EPOCH[:n_epochs]
+    assert (trainer.best_epoch, trainer.state.global_step) == (best, n_epochs * STEPS_PER_EPOCH)
+
+
+@pytest.mark.parametrize("step", [5, 8, 9, 12, 13, 16])
+def test_a_resumed_run_keeps_the_count_of_its_patience(encoder_dir, tmp_path, step):
+    """The last checkpoint is the one at which patience was over: nothing is left to train."""
+    settings = {"epochs": 7, "patience": 2, "checkpoint_steps": 1}
+    whole = make_trainer(encoder_dir, tmp_path / "steps", **settings)
+    whole.args.save_total_limit = None
+    give_f1(whole)
+    whole.fit(None)
+    assert newest(tmp_path / "steps").name == "checkpoint-16"
+    resumed = make_trainer(encoder_dir, tmp_path / "again", **settings)
+    give_f1(resumed)
+    resumed.fit(tmp_path / "steps" / f"checkpoint-{step}")
+    assert facts_of(resumed) == facts_of(whole)
+
+
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero(encoder_dir, tmp_path):
     trainer = make_trainer(encoder_dir, tmp_path, warmup_share=0.25)
     recorder = Recorder()
