@@ -21,7 +21,7 @@ from ner.evaluation.bootstrap import Interval
 from ner.reporting.figures import BLUE, write_figures
 from ner.training.subset import count_share
 from tools.experiments.compare import Comparison, compare_results
-from tools.experiments.queue import LOG, Experiment, explain_failures, read_params, run_experiments
+from tools.experiments.queue import Experiment, explain_failures, read_params, run_experiments
 from tools.experiments.results import (
     WORKSPACE,
     IncomparableError,
@@ -31,6 +31,7 @@ from tools.experiments.results import (
     reading,
 )
 from tools.experiments.seeds import parse_seeds, parse_settings
+from tools.experiments.worker import LOG
 
 NAME = "learning_curve"
 OF_SENTENCES = "95 % interval of the scored sentences, of one seed"
@@ -131,11 +132,9 @@ def read_point(share: float, revisions: list[str], split: Split) -> Point:
         IncomparableError: If a run has no scores.
     """
     headlines = [read_headline(revision)[split] for revision in revisions]
-    scores = [headline["f1"] for headline in headlines]
+    scores = [headline.f1 for headline in headlines]
     interval = (
-        mean_interval(scores)
-        if len(scores) > 1
-        else Interval(headlines[0]["f1_low"], headlines[0]["f1_high"])
+        mean_interval(scores) if len(scores) > 1 else Interval(headlines[0].f1_low, headlines[0].f1_high)
     )
     with reading(revisions[0]):
         files = DVCFileSystem(rev=None if revisions[0] == WORKSPACE else revisions[0])

@@ -152,7 +152,7 @@ def find_names(
     Raises:
         PipelineError: At the first line that cannot be read, or for a label that the tagger does not know.
     """
-    tagger = load(model, None)
+    tagger = load(model, None, "auto")
     known = tagger.tagger.tag_set.labels
     for label in labels:
         if not any(one.startswith(label) for one in known):
