@@ -10,7 +10,8 @@ OURS = ("stages", "ner", "tools", "bench", "corpus_generator")
 def imported_files(path: Path, root: Path) -> set[str]:
     """Follow the imports of our own modules from one file, itself included, as paths relative to `root`.
 
-    The `__init__.py` of every package on the way is executed too; what stands under `if TYPE_CHECKING` is not.
+    The `__init__.py` of every package on the way is executed too.
+    What stands under `if TYPE_CHECKING` is not.
     """
     found: set[str] = set()
     waiting = [path]
