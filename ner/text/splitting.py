@@ -6,7 +6,7 @@ does not (`EU-Kommission`, `YouTube`, `z.B.`, `@name`): such parts are joined ag
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from syntok import segmenter
@@ -21,6 +21,8 @@ INVISIBLE = {"Cc", "Cf"}
 WORD_LIKE = re.compile(r"\w")
 SIGN = re.compile(r"\.\.\.|.", re.DOTALL)
 ORDINAL_DIGITS = 2  # `1990.` ends a sentence more often than it is an ordinal
+LONGEST_PIECE = 2**16  # characters that syntok sees at once, which bounds the memory of its tokens
+BLANK = re.compile(r"\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +58,38 @@ def split_text(text: str) -> list[list[Word]]:
         and invisible ones that stand alone: a direction mark between two words would part a name.
         Shape: (n_sentences, n_words of the sentence).
     """
-    sentences = []
-    for paragraph in segmenter.analyze(text.translate(GERMAN_QUOTES)):
+    return [
+        [Word(text[start:end], start, end) for start, end in ranges]
+        for offset, piece in _split_pieces(text)
+        for ranges in _split_piece(piece, offset)
+    ]
+
+
+def _split_pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the paragraphs with their places; one longer than `LONGEST_PIECE` is cut behind white space.
+
+    Each goes to syntok alone: before a paragraph of a text, syntok puts as many blanks as characters precede.
+    """
+    for offset, paragraph in segmenter.preprocess_with_offsets(text):
+        start = 0
+        while len(paragraph) - start > LONGEST_PIECE:
+            blank = BLANK.search(paragraph, start + LONGEST_PIECE)
+            if blank is None:
+                break
+            yield offset + start, paragraph[start : blank.end()]
+            start = blank.end()
+        yield offset + start, paragraph[start:]
+
+
+def _split_piece(piece: str, offset: int) -> Iterator[list[tuple[int, int]]]:
+    """Yield the words of each sentence of a piece as ranges of the text's characters."""
+    for paragraph in segmenter.analyze(piece.translate(GERMAN_QUOTES)):
         for tokens in _join_at_ordinals(
             [token for token in sentence if token.value] for sentence in paragraph
         ):
-            ranges = _join_parts(text, tokens)
-            words = [Word(text[start:end], start, end) for start, end in ranges]
-            if visible := [word for word in words if not _is_invisible(word.text)]:
-                sentences.append(visible)
-    return sentences
+            words = _join_parts(piece, tokens)
+            if visible := [(start, end) for start, end in words if not _is_invisible(piece[start:end])]:
+                yield [(offset + start, offset + end) for start, end in visible]
 
 
 def _is_invisible(word: str) -> bool:

@@ -77,6 +77,7 @@ def test_committed_results_stay_out_of_the_cache(stage):
         "metrics/errors.csv",
         "metrics/findings.csv",
         "metrics/groups.csv",
+        "metrics/inner_errors.csv",
         "metrics/report",
     }
     plain = PIPELINE[stage]["outs"]
