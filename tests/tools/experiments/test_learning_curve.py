@@ -93,7 +93,7 @@ def test_shares_run_as_experiments_and_the_whole_is_the_workspaces(clone):
     command = ("python", "-m", "tools", "learning-curve", "--shares", "0.2,1", "--split", "validation")
     output = run_quietly(clone, *command)
     assert re.search(r"│ 0.2 +│ 5 +│ \d", output)
-    assert re.search(r"│ 1 +│ 24 +│ .* workspace │", output)
+    assert re.search(r"│ 1 +│ 24 +│ .* workspace", output), output
     assert "From 5 to 24 sentences F1 changed by" in output
     (name,) = names(clone)
     ref = next(one for one in clone.run("git", "for-each-ref").split() if one.endswith(name))
