@@ -100,4 +100,4 @@ def test_shares_run_as_experiments_and_the_whole_is_the_workspaces(clone):
     assert "share: 0.2" in clone.run("git", "show", f"{ref}:params.yaml")
     assert json.loads(clone.run("git", "show", f"{ref}:metrics/train.json"))["steps"] < 20 * 8
     assert (clone.root / "learning_curve/learning_curve.png").stat().st_size > 1_000
-    assert run_quietly(clone, *command) == output, "nothing runs twice"
+    assert output.endswith(run_quietly(clone, *command)), "and nothing runs twice"
