@@ -283,7 +283,9 @@ def compare(
             for side in (baseline, candidate)
         ]
         comparison = compare_results(*groups, max_drop=max_drop)
-        with suppress(SystemExit):  # rich's, with 1, where the reader of the pipe went away: the verdict stands
+        with suppress(
+            SystemExit
+        ):  # rich's, with 1, where the reader of the pipe went away: the verdict stands
             print_comparison(comparison, form, f"{candidate} against {baseline}, {split}")
     except IncomparableError as error:
         print_refusal(error, form, accepted=accept_incomparable)
