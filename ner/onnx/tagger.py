@@ -12,7 +12,7 @@ from ner.annotation.labels import TagSet
 from ner.core.errors import PipelineError
 from ner.core.files import read_json
 from ner.tagging.decoding import Logits, TaggedWords, WindowLogits, decode_sentences, read_window
-from ner.text.text_tagger import TextTagger
+from ner.text.text_tagger import Levels, TextTagger
 from ner.windows.batching import budget_batches
 from ner.windows.tokenized import TokenizedWindow
 
@@ -115,12 +115,15 @@ class OnnxTagger:
         return logits
 
 
-def load_text_tagger(folder: Path, *, subtokens_per_batch: int | None = None) -> TextTagger:
+def load_text_tagger(
+    folder: Path, *, subtokens_per_batch: int | None = None, levels: Levels | str = Levels.BOTH
+) -> TextTagger:
     """Load a tagger in the form that a folder holds: ONNX, or PyTorch's safetensors.
 
     Args:
         folder: The tagger's.
         subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits form and device.
+        levels: Which levels to give, of those that the tagger knows.
 
     Raises:
         PipelineError: If the folder holds neither, or what it holds cannot be loaded.
@@ -131,5 +134,6 @@ def load_text_tagger(folder: Path, *, subtokens_per_batch: int | None = None) ->
             remedy="train one with dvc repro, fetch it with dvc pull, or name its folder with --model.",
         )
     if (folder / MODEL).is_file():
-        return TextTagger.around(OnnxTagger.load(folder, subtokens_per_batch=subtokens_per_batch), folder)
-    return TextTagger.load(folder, subtokens_per_batch=subtokens_per_batch)
+        tagger = OnnxTagger.load(folder, subtokens_per_batch=subtokens_per_batch)
+        return TextTagger.around(tagger, folder, levels=levels)
+    return TextTagger.load(folder, subtokens_per_batch=subtokens_per_batch, levels=levels)
