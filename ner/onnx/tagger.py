@@ -13,7 +13,7 @@ from ner.core.errors import PipelineError
 from ner.core.files import read_json
 from ner.core.number_types import TaggingPrecision
 from ner.tagging.decoding import Logits, TaggedWords, WindowLogits, decode_sentences, read_window
-from ner.text.text_tagger import TextTagger
+from ner.text.text_tagger import Levels, TextTagger
 from ner.windows.batching import budget_batches
 from ner.windows.tokenized import TokenizedWindow
 
@@ -117,7 +117,11 @@ class OnnxTagger:
 
 
 def load_text_tagger(
-    folder: Path, *, subtokens_per_batch: int | None = None, precision: TaggingPrecision = "auto"
+    folder: Path,
+    *,
+    subtokens_per_batch: int | None = None,
+    precision: TaggingPrecision = "auto",
+    levels: Levels | str = Levels.BOTH,
 ) -> TextTagger:
     """Load a tagger in the form that a folder holds: ONNX, or PyTorch's safetensors.
 
@@ -125,6 +129,7 @@ def load_text_tagger(
         folder: The tagger's.
         subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits form and device.
         precision: Number type to compute in; auto: the tagger's own.
+        levels: Which levels to give, of those that the tagger knows.
 
     Raises:
         PipelineError: If the folder holds neither, or what it holds cannot be loaded or has another
@@ -141,5 +146,8 @@ def load_text_tagger(
                 f"--precision {precision}: the ONNX export in {folder} has its number type already.",
                 remedy="leave --precision out, or name the tagger that was exported with --model.",
             )
-        return TextTagger.around(OnnxTagger.load(folder, subtokens_per_batch=subtokens_per_batch), folder)
-    return TextTagger.load(folder, subtokens_per_batch=subtokens_per_batch, precision=precision)
+        tagger = OnnxTagger.load(folder, subtokens_per_batch=subtokens_per_batch)
+        return TextTagger.around(tagger, folder, levels=levels)
+    return TextTagger.load(
+        folder, subtokens_per_batch=subtokens_per_batch, precision=precision, levels=levels
+    )

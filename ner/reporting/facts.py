@@ -11,7 +11,7 @@ from ner.annotation.sentences import SPLITS
 from ner.core.errors import PipelineError
 from ner.core.files import read_json
 from ner.evaluation.headline_file import read_headlines
-from ner.reporting.highlight import highlight_text, style_labels
+from ner.reporting.highlight import Mark, highlight_text, style_labels
 from ner.reporting.model_card import describe_card, find_licence, format_yaml, name_corpus, name_encoder
 from ner.windows.run_config import read_run_config
 
@@ -87,7 +87,10 @@ def tag_texts(texts: list[str], tagger_dir: Path) -> list[dict[str, Any]]:
     return [
         {
             "entities": entities,
-            "segments": highlight_text(text, [(one.start, one.end, one.label, False) for one in entities]),
+            "segments": highlight_text(
+                text,
+                [Mark(one.start, one.end, one.label, is_inner=one.level == "inner") for one in entities],
+            ),
         }
         for text, entities in zip(texts, tagged, strict=True)
     ]

@@ -16,7 +16,7 @@ from ner.evaluation.headline import Headline
 from ner.evaluation.predictions import list_predictions, write_predictions
 from ner.evaluation.score_files import write_tables
 from ner.evaluation.splits import score_split
-from ner.reporting.highlight import highlight_text
+from ner.reporting.highlight import Mark, highlight_text
 from ner.tagging.decoding import TaggedSplit, TaggedWords
 from ner.text.text_tagger import Entity
 from ner.windows.alignment import Window
@@ -94,7 +94,7 @@ def tag_first_words(texts: list[str], _: Path) -> list[dict[str, Any]]:
     for number, text in enumerate(texts):
         end = len(text.split()[0])
         names = [Entity(text[:end], "PER", 0, end, 0.5)][:number]
-        segments = highlight_text(text, [(one.start, one.end, one.label, False) for one in names])
+        segments = highlight_text(text, [Mark(one.start, one.end, one.label) for one in names])
         tagged.append({"entities": names, "segments": segments})
     return tagged
 

@@ -80,7 +80,7 @@ def find_doubtful(
     rows = RowFilter(is_skipping=False).pass_good(
         chain.from_iterable(read_rows(path, input_format, meter) for path in files)
     )
-    sentences = tag_sentences(load(model, None, "auto"), rows, meter, by, min_words)
+    sentences = tag_sentences(load(model), rows, meter, by, min_words)
     picked, n_sentences, n_alike = pick_doubtful(sentences, top, max_overlap)
     if not picked:
         raise PipelineError(

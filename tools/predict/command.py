@@ -22,13 +22,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
 from ner.core.number_types import TaggingPrecision
-from ner.text.text_tagger import TaggedText, TextTagger
+from ner.text.text_tagger import Levels, TaggedText, TextTagger
 from tools.predict.input_rows import STDIN, InputFormat, Meter, Row, find_format, read_arguments, read_rows
 from tools.predict.output_formats import (
     LINE_FORMATS,
-    SCHEMA,
     OutputFormat,
     TerminalText,
+    make_schema,
     make_table,
     picture_controls,
     read_records,
@@ -101,6 +101,9 @@ def predict(
     model: Annotated[Path, typer.Option(help="The tagger: models/ner, or an ONNX export.")] = Path(
         "models/ner"
     ),
+    level: Annotated[
+        Levels, typer.Option(help="outer: no entities inside others, also where the tagger finds them.")
+    ] = Levels.BOTH,
     min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out names below this score.")] = 0.0,
     input_format: Annotated[
         InputFormat | None, typer.Option(help="Instead of telling it from the files' names.")
@@ -137,6 +140,7 @@ def predict(
                 input_format,
                 output or Path(),
                 tagger_dir=model,
+                levels=level,
                 min_score=min_score,
                 subtokens_per_batch=subtokens_per_batch,
                 precision=precision,
@@ -151,7 +155,7 @@ def predict(
             input_format,
             form,
             output,
-            load=lambda: load(model, subtokens_per_batch, precision),
+            load=lambda: load(model, subtokens_per_batch, precision, level),
             min_score=min_score,
             row_filter=RowFilter(is_skipping=skip_bad_lines),
             resume=resume,
@@ -164,11 +168,18 @@ def predict(
         raise typer.Exit(INTERRUPTED) from error
 
 
-def load(model: Path, subtokens_per_batch: int | None, precision: TaggingPrecision) -> TextTagger:
+def load(
+    model: Path,
+    subtokens_per_batch: int | None = None,
+    precision: TaggingPrecision = "auto",
+    levels: Levels = Levels.BOTH,
+) -> TextTagger:
     """Load the tagger, in whichever form `model` holds it."""
     from ner.onnx.tagger import load_text_tagger
 
-    return load_text_tagger(model, subtokens_per_batch=subtokens_per_batch, precision=precision)
+    return load_text_tagger(
+        model, subtokens_per_batch=subtokens_per_batch, precision=precision, levels=levels
+    )
 
 
 def choose_format(output: Path | None) -> OutputFormat:
@@ -353,8 +364,8 @@ def open_writer(
     """
     try:
         if form is OutputFormat.PARQUET and output:
-            with whole_file(output) as part, pq.ParquetWriter(part, SCHEMA) as writer:
-                yield lambda chunk: writer.write_table(make_table([tagged for _, tagged in chunk]))
+            with whole_file(output) as part, pq.ParquetWriter(part, make_schema(tagger.n_levels)) as writer:
+                yield lambda chunk: writer.write_table(make_table([one for _, one in chunk], tagger.n_levels))
         elif output:
             output.parent.mkdir(parents=True, exist_ok=True)
             with output.open("ab" if is_appending else "wb") as file:

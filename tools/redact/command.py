@@ -14,6 +14,7 @@ import typer
 
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file, write_text
+from ner.text.text_tagger import Levels
 from tools.predict.command import (
     ROWS_PER_CHUNK,
     RowFilter,
@@ -152,7 +153,7 @@ def find_names(
     Raises:
         PipelineError: At the first line that cannot be read, or for a label that the tagger does not know.
     """
-    tagger = load(model, None, "auto")
+    tagger = load(model, None, "auto", Levels.OUTER)
     known = tagger.tagger.tag_set.labels
     for label in labels:
         if not any(one.startswith(label) for one in known):
