@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Protocol, Self
 
 from tools.serve.limits import Limits
@@ -278,7 +279,7 @@ class TaggingQueue:
                 if not jobs and self._is_closing:
                     return None
             self._prepare(jobs)
-            if call := list(self._take_in_turn([job for job in jobs if not job.answer.done()])):
+            if call := list(self._fill_call([job for job in jobs if not job.answer.done()])):
                 self._n_in_call = len({id(job) for job, _ in call})
                 return call
             self._finish()
@@ -295,21 +296,24 @@ class TaggingQueue:
                     _log("tagging failed", error)
                     job.fail(error)
 
-    def _take_in_turn(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, _Sentence]]:
-        """Take a sentence of each request, then the next of each, until a call is full."""
+    def _fill_call(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, _Sentence]]:
+        """Take a sentence of each request, then the next of each, until a call is full.
+
+        At the end one request after the other, the shortest first: as many as possible are to be answered.
+        """
+        sentences = (((job, one) for one in job.todo) for job in sorted(jobs, key=lambda job: job.n_words))
+        in_turn = (
+            one for turn in zip_longest(*([(job, one) for one in job.todo] for job in jobs)) for one in turn
+        )
         room = SUBTOKENS_PER_CALL
-        waiting = [(job, iter(job.todo)) for job in jobs]
         is_first = True  # is taken in any case: a sentence may be longer than a call
-        while waiting and room > 0:
-            still = []
-            for job, sentences in waiting:
-                sentence = next(sentences, None)
-                if sentence is not None and (is_first or sentence.n_subtokens <= room):
-                    room -= sentence.n_subtokens
-                    is_first = False
-                    still.append((job, sentences))
-                    yield job, sentence
-            waiting = still
+        for one in chain.from_iterable(sentences) if self._is_closing else filter(None, in_turn):
+            if is_first or one[1].n_subtokens <= room:
+                room -= one[1].n_subtokens
+                is_first = False
+                yield one
+            if room <= 0:
+                return
 
     def _tag(self, call: Call) -> None:
         """Tag the sentences of a call; if that fails, those of each request alone."""
