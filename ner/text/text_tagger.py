@@ -1,7 +1,8 @@
 """The tagger on running text: entities by their characters, whole words each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from statistics import mean
 from typing import Protocol
@@ -14,6 +15,8 @@ from ner.text.splitting import Word, split_text
 from ner.windows.alignment import IGNORE_ID, cut_windows
 from ner.windows.tokenized import TokenizedWindow
 from ner.windows.tokenizer import WordTokenizer
+
+WORDS_PER_CALL = 2**18  # whose windows are in memory at once; no ordinary text is as long
 
 
 class TaggedSentences(Protocol):
@@ -163,7 +166,7 @@ class TextTagger:
             texts: Each text with the words of its sentences. Shape: (n_texts,).
         """
         sentences = [[word.text for word in words] for _, split in texts for words in split]
-        tagged = iter(self.tag_words(sentences))
+        tagged = chain.from_iterable(map(self.tag_words, group_sentences(sentences, WORDS_PER_CALL)))
         return [TaggedText(text, split, [next(tagged) for _ in split]) for text, split in texts]
 
     def tag_texts(self, texts: Sequence[str]) -> list[list[Entity]]:
@@ -176,6 +179,20 @@ class TextTagger:
             Entities from left to right, `text[entity.start:entity.end]` each. Shape: (n_texts, n_entities).
         """
         return [tagged.entities for tagged in self.tag_split([(text, split_text(text)) for text in texts])]
+
+
+def group_sentences(sentences: Sequence[Sequence[str]], n_words: int) -> Iterator[list[Sequence[str]]]:
+    """Yield groups of sentences of `n_words` words, or of a sentence more."""
+    group: list[Sequence[str]] = []
+    n_grouped = 0
+    for words in sentences:
+        group.append(words)
+        n_grouped += len(words)
+        if n_grouped >= n_words:
+            yield group
+            group, n_grouped = [], 0
+    if group:
+        yield group
 
 
 def _span_score(tagged: TaggedWords, span: Span) -> float:
