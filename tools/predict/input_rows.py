@@ -24,10 +24,10 @@ import pyarrow.parquet as pq
 
 from ner.core.errors import PipelineError
 from ner.text.splitting import Word, check_unicode, split_text
+from tools.predict.parquet_values import UnreadableValue, iterate_values
 
 STDIN = Path("-")
-MAX_LINE_BYTES = 16 * 2**20  # a longer line would be a file without line ends, and fill the memory
-ROWS_PER_BATCH = 1_000  # of Parquet, bounds memory
+MAX_LINE_BYTES = 4 * 2**20  # what a row may unfold to: JSON of short lists takes 30 times the memory
 HEADER = "#\t"
 BREAKS_A_LINE = re.compile(r"[\t\r\n]")
 SKIP = "mend it, or pass --skip-bad-lines."
@@ -175,7 +175,7 @@ def _open(path: Path, meter: Meter) -> Iterator[BinaryIO]:
     if path == STDIN:
         yield sys.stdin.buffer
         return
-    with path.open("rb") as file, meter.watch(path.stat().st_size, file.tell):
+    with path.open("rb") as file, meter.watch(path.stat().st_size, file.tell if file.seekable() else int):
         if path.name.endswith(".gz"):
             with gzip.GzipFile(fileobj=file) as unpacked, BufferedReader(unpacked) as stream:
                 yield stream
@@ -286,17 +286,18 @@ def _read_parquet(path: Path, meter: Meter) -> Iterator[Row | PipelineError]:
                     remedy="rename the column that holds lists of words to tokens, that of texts to text.",
                 )
             size, n_rows, number = path.stat().st_size, file.metadata.num_rows, 0
-            with meter.watch(size, lambda: size * number / max(1, n_rows)):
-                for batch in file.iter_batches(ROWS_PER_BATCH, columns=[column]):
-                    for value in batch.column(0).to_pylist():
-                        number += 1
-                        yield _parse_value(value, f"{path}: row {number}", column)
+        with meter.watch(size, lambda: size * number / max(1, n_rows)):
+            for value in iterate_values(path, column, MAX_LINE_BYTES):
+                number += 1
+                yield _parse_value(value, f"{path}: row {number}", column)
     except (pa.ArrowException, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PipelineError(f"{path}: {reason}.", remedy="name a Parquet file that can be read.") from error
 
 
 def _parse_value(value: Any, place: str, column: str) -> Row | PipelineError:  # noqa: ANN401 - as Parquet has it
+    if isinstance(value, UnreadableValue):
+        return PipelineError(f"{place}: {value.reason}.", remedy=SKIP)
     if column == "tokens" and isinstance(value, list):
         return _parse(partial(_row_of_words, value), place)
     if column == "text" and isinstance(value, str):
