@@ -14,6 +14,7 @@ from pydantic import Field, NonNegativeInt
 
 from ner.core.command import run_command
 from ner.core.files import whole_folder, write_text
+from ner.core.inputs import guard_inputs
 from ner.core.params import Params, load_params
 from ner.evaluation.predictions import read_predictions
 from ner.reporting.examples import pick_mistakes, pick_random
@@ -78,7 +79,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("metrics_dir", "predictions_file", "tagger_dir", "template_dir", "report_dir"):
         parser.add_argument(name, type=Path)
-    report(**vars(parser.parse_args()))
+    arguments = vars(parser.parse_args())
+    with guard_inputs("report", StageParams):
+        report(**arguments)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ APOSTROPHES = "'\u2019\u00b4\u02bc"
 GERMAN_QUOTES = str.maketrans("“«", "””")  # syntok takes both for opening ones, as in English and French
 SIGILS = "@#"
 SYMBOLS = {"So", "Sk", "Mn", "Me", "Cf"}  # an emoji may be several of these, joined by invisible characters
+INVISIBLE = {"Cc", "Cf"}
 WORD_LIKE = re.compile(r"\w")
 SIGN = re.compile(r"\.\.\.|.", re.DOTALL)
 ORDINAL_DIGITS = 2  # `1990.` ends a sentence more often than it is an ordinal
@@ -53,8 +54,9 @@ def split_text(text: str) -> list[list[Word]]:
         text: Any text; an empty line ends a sentence.
 
     Returns:
-        The words of each sentence from left to right; together they hold every character that is
-        not white space. Shape: (n_sentences, n_words of the sentence).
+        The words of each sentence from left to right. Characters that are in none of them are white space,
+        and invisible ones that stand alone: a direction mark between two words would part a name.
+        Shape: (n_sentences, n_words of the sentence).
     """
     return [
         [Word(text[start:end], start, end) for start, end in ranges]
@@ -85,7 +87,14 @@ def _split_piece(piece: str, offset: int) -> Iterator[list[tuple[int, int]]]:
         for tokens in _join_at_ordinals(
             [token for token in sentence if token.value] for sentence in paragraph
         ):
-            yield [(offset + start, offset + end) for start, end in _join_parts(piece, tokens)]
+            words = _join_parts(piece, tokens)
+            if visible := [(start, end) for start, end in words if not _is_invisible(piece[start:end])]:
+                yield [(offset + start, offset + end) for start, end in visible]
+
+
+def _is_invisible(word: str) -> bool:
+    """Tell whether a word is control and format characters alone."""
+    return not word.isprintable() and all(unicodedata.category(sign) in INVISIBLE for sign in word)
 
 
 def _join_at_ordinals(sentences: Iterable[list[Token]]) -> list[list[Token]]:

@@ -9,10 +9,11 @@ from typing import Protocol
 
 from ner.annotation.labels import TagSet
 from ner.annotation.spans import Span, decode_spans, encode_tags
-from ner.core.files import read_json
+from ner.core.number_types import TaggingPrecision
 from ner.tagging.decoding import TaggedWords
 from ner.text.splitting import Word, split_text
 from ner.windows.alignment import IGNORE_ID, cut_windows
+from ner.windows.run_config import read_window_settings
 from ner.windows.tokenized import TokenizedWindow
 from ner.windows.tokenizer import WordTokenizer
 
@@ -106,7 +107,9 @@ class TextTagger:
         self.max_length, self.stride = max_length, stride
 
     @classmethod
-    def load(cls, tagger_dir: Path, *, subtokens_per_batch: int | None = None) -> "TextTagger":
+    def load(
+        cls, tagger_dir: Path, *, subtokens_per_batch: int | None = None, precision: TaggingPrecision = "auto"
+    ) -> "TextTagger":
         """Load a fine-tuned tagger with the window settings of its training.
 
         Raises:
@@ -114,7 +117,8 @@ class TextTagger:
         """
         from ner.tagging.tagger import Tagger  # torch, which the tagger on ONNX Runtime does without
 
-        return cls.around(Tagger.load(tagger_dir, subtokens_per_batch=subtokens_per_batch), tagger_dir)
+        tagger = Tagger.load(tagger_dir, subtokens_per_batch=subtokens_per_batch, precision=precision)
+        return cls.around(tagger, tagger_dir)
 
     @classmethod
     def around(cls, tagger: WindowTagger, tagger_dir: Path) -> "TextTagger":
@@ -124,13 +128,9 @@ class TextTagger:
             tagger: Encoder and head.
             tagger_dir: The folder that they come from.
         """
-        settings = read_json(tagger_dir / "run_config.json")["tokenize"]
-        return cls(
-            tagger,
-            WordTokenizer.load(tagger_dir),
-            max_length=settings["max_length"],
-            stride=settings["stride"],
-        )
+        tokenizer = WordTokenizer.load(tagger_dir)
+        settings = read_window_settings(tagger_dir, tokenizer)
+        return cls(tagger, tokenizer, max_length=settings.max_length, stride=settings.stride)
 
     def split(self, text: str) -> list[list[Word]]:
         """Split a text into sentences of words. Shape: (n_sentences, n_words)."""

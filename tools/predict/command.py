@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
+from ner.core.number_types import TaggingPrecision
 from ner.text.text_tagger import TaggedText, TextTagger
 from tools.predict.input_rows import STDIN, InputFormat, Meter, Row, read_arguments, read_rows
 from tools.predict.output_formats import (
@@ -124,6 +125,9 @@ def predict(
     subtokens_per_batch: Annotated[
         int | None, typer.Option(min=1, help="Most subtokens in a batch, instead of what suits the device.")
     ] = None,
+    precision: Annotated[
+        TaggingPrecision, typer.Option(help="Number type to compute in; auto: the tagger's own.")
+    ] = "auto",
     engine: Annotated[Engine, typer.Option(help="ray: on several processes or machines.")] = Engine.LOCAL,
     workers: Annotated[int, typer.Option(min=1, help="With ray: how many taggers.")] = 2,
     ray_address: Annotated[
@@ -133,9 +137,7 @@ def predict(
 ) -> None:
     """Find names in texts, whole words each, with the decoder that evaluation uses."""
     try:
-        inputs = list_inputs(file or [STDIN]) if file or not text else Inputs()
-        for line in inputs.describe_left_out():
-            say(line)
+        inputs = list_inputs_aloud(file or ([] if text else [STDIN]))
         for path in inputs.files:
             find_input_format(path, input_format)  # before the tagger is loaded, and before hours of work
         if engine is Engine.RAY:
@@ -151,6 +153,7 @@ def predict(
                 tagger_dir=model,
                 min_score=min_score,
                 subtokens_per_batch=subtokens_per_batch,
+                precision=precision,
                 workers=workers,
                 address=ray_address,
             )
@@ -163,7 +166,7 @@ def predict(
             input_format,
             form,
             output,
-            load=lambda: load(model, subtokens_per_batch),
+            load=lambda: load(model, subtokens_per_batch, precision),
             min_score=min_score,
             row_filter=RowFilter(is_skipping=skip_bad_lines),
             resume=resume,
@@ -176,11 +179,28 @@ def predict(
         raise typer.Exit(INTERRUPTED) from error
 
 
-def load(model: Path, subtokens_per_batch: int | None) -> TextTagger:
+def list_inputs_aloud(files: Sequence[Path]) -> Inputs:
+    """Put the files of a folder in the folder's place, and tell what is left out.
+
+    Raises:
+        PipelineError: If a file is not there, or nothing is left to read.
+    """
+    inputs = list_inputs(files)
+    for line in inputs.describe_left_out():
+        say(line)
+    return inputs
+
+
+def expand_folders(files: Sequence[Path]) -> list[Path]:
+    """Return the files of `list_inputs_aloud` alone."""
+    return list_inputs_aloud(files).files
+
+
+def load(model: Path, subtokens_per_batch: int | None, precision: TaggingPrecision) -> TextTagger:
     """Load the tagger, in whichever form `model` holds it."""
     from ner.onnx.tagger import load_text_tagger
 
-    return load_text_tagger(model, subtokens_per_batch=subtokens_per_batch)
+    return load_text_tagger(model, subtokens_per_batch=subtokens_per_batch, precision=precision)
 
 
 def check_ray_options(

@@ -63,7 +63,7 @@ def list_inputs(paths: Sequence[Path]) -> Inputs:
             inputs.left_out.append((path, reason))
         else:
             inputs.files.append(path)
-    if not inputs.files:
+    if paths and not inputs.files:
         problem = "; ".join(inputs.describe_left_out()) or "an empty folder"
         raise PipelineError(f"{', '.join(map(str, paths))}: {problem}.", remedy="name files to tag.")
     return inputs

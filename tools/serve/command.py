@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ner.core.errors import PipelineError
+from ner.core.number_types import TaggingPrecision
 from tools.serve.limits import Limits
 from tools.serve.server import KERNEL_BACKLOG, DrainingServer
 from tools.serve.service import make_service
@@ -55,6 +56,9 @@ def serve(
     subtokens_per_batch: Annotated[
         int | None, typer.Option(min=1, help="Most subtokens in a batch, instead of what suits the device.")
     ] = None,
+    precision: Annotated[
+        TaggingPrecision, typer.Option(help="Number type to compute in; auto: the tagger's own.")
+    ] = "auto",
 ) -> None:
     """Serve a page at / and POST /predict; Ctrl-C ends it when what was taken is answered."""
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -63,7 +67,7 @@ def serve(
 
     from ner.onnx.tagger import load_text_tagger  # seconds that --help does without
 
-    tagger = load_text_tagger(model, subtokens_per_batch=subtokens_per_batch)
+    tagger = load_text_tagger(model, subtokens_per_batch=subtokens_per_batch, precision=precision)
     limits = Limits(
         characters=max_characters,
         texts=max_texts,

@@ -165,6 +165,7 @@ class TaggingQueue:
         self._jobs: list[_Job] = []  # in the order of arrival, with those in work
         self._n_in_call = 0  # of them
         self._is_closing = False
+        self._end = math.inf  # of the tagging, by the clock
         self._changed = threading.Condition()
         # A daemon, so that a second Ctrl-C ends the process in the midst of a long call.
         self._thread = threading.Thread(target=self._run, name="tagger", daemon=True)
@@ -235,14 +236,20 @@ class TaggingQueue:
         """
         with self._changed:
             self._is_closing = True
-            self._drop_cancelled()
-            n_words = 0
-            for job in sorted(self._jobs, key=lambda one: one.n_words):  # the order in which they end
-                n_words += job.n_words
-                if self.speed.seconds_for(n_words) > seconds:
-                    job.fail(QueueClosedError())
-            self._drop_done()
+            self._end = time.monotonic() + seconds
+            self._refuse_late()
             self._changed.notify()
+
+    def _refuse_late(self) -> None:
+        """Refuse what the measured speed does not allow until the end, and keep what ends soonest."""
+        seconds = self._end - time.monotonic()
+        self._drop_cancelled()
+        n_words = 0
+        for job in sorted(self._jobs, key=lambda one: one.n_words):
+            n_words += job.n_words
+            if self.speed.seconds_for(n_words) > seconds:
+                job.fail(QueueClosedError())
+        self._drop_done()
 
     def abandon(self) -> None:
         """Refuse everything that is not answered yet; the thread ends behind its call."""
@@ -274,7 +281,7 @@ class TaggingQueue:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._jobs or self._is_closing)
-                self._drop_cancelled()
+                self._refuse_late() if self._is_closing else self._drop_cancelled()
                 jobs = list(self._jobs)
                 if not jobs and self._is_closing:
                     return None

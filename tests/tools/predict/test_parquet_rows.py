@@ -1,17 +1,17 @@
-"""Values of Parquet, in bounded memory."""
+"""Rows of Parquet, in bounded memory."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tools.predict import parquet_values
-from tools.predict.parquet_values import UnreadableValue, iterate_values
+from tools.predict import parquet_rows
+from tools.predict.parquet_rows import UnreadableRow, iterate_rows
 
 
 def read(path, column, max_bytes=100):
     return [
-        value.reason if isinstance(value, UnreadableValue) else value
-        for value in iterate_values(path, column, max_bytes)
+        row.reason if isinstance(row, UnreadableRow) else row[column]
+        for row in iterate_rows(path, [column], max_bytes)
     ]
 
 
@@ -49,7 +49,7 @@ def test_a_row_that_unfolds_to_too_much_is_told_in_its_place(tmp_path, large, sm
 
 
 def test_a_group_of_rows_that_would_fill_the_memory_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet_values, "BYTES_PER_GROUP", 1000)
+    monkeypatch.setattr(parquet_rows, "BYTES_PER_GROUP", 1000)
     table = pa.table({"a": ["a" * 5000, "b", "c", "d"]})
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=2)
     reason, same, *rest = read(tmp_path / "t.parquet", "a")
@@ -66,10 +66,10 @@ def test_a_text_that_is_named_often_is_held_once(tmp_path):
         pa.table({"a": column.cast(pa.dictionary(pa.int32(), pa.string()))}), tmp_path / "t.parquet"
     )
     before = pa.total_allocated_bytes()
-    values = iterate_values(tmp_path / "t.parquet", "a", 2_000_000)
-    assert len(next(values)) == 1_000_000
+    rows = iterate_rows(tmp_path / "t.parquet", ["a"], 2_000_000)
+    assert len(next(rows)["a"]) == 1_000_000
     assert pa.total_allocated_bytes() - before < 20_000_000
-    assert sum(1 for _ in values) == 1999
+    assert sum(1 for _ in rows) == 1999
 
 
 def test_one_invalid_byte_is_one_unreadable_value(tmp_path):
