@@ -29,19 +29,8 @@ run: $(VENV)/.run ## Set up, run what changed of the pipeline, print the headlin
 	$(BIN)/dvc repro
 	@$(BIN)/ner headline
 
-# Where dvc.lock comes out as committed, the tag is the commit itself. A revision without a pipeline, or one
-# that fails, is tagged as it is: compare then says what it lacks.
-BASELINE_TREE := .dvc/tmp/baseline
 baseline: $(VENV)/.run ## Reproduce revision BASELINE= on this machine, beside the workspace, and tag it baseline
-	@git worktree remove --force $(BASELINE_TREE) 2>/dev/null || rm -rf $(BASELINE_TREE); git worktree prune
-	git worktree add --quiet --detach $(BASELINE_TREE) "$${BASELINE:-origin/main}"
-	PATH="$$PWD/$(VENV)/bin:$$PATH"; cache="$$PWD/.dvc/cache"; cd $(BASELINE_TREE) && \
-		{ test ! -f dvc.yaml || { dvc config --local cache.dir "$$cache" && dvc repro; } || \
-		echo "warning: the pipeline of $$BASELINE fails: it is compared as committed" >&2; }
-	@cd $(BASELINE_TREE) && git add --update && { git diff --cached --quiet || git -c user.name=baseline \
-		-c user.email=baseline@localhost commit --quiet --no-verify --message "Reproduce on this machine"; }
-	git tag --force baseline "$$(git -C $(BASELINE_TREE) rev-parse HEAD)"
-	@git worktree remove --force $(BASELINE_TREE)
+	@PATH="$$PWD/$(VENV)/bin:$$PATH" scripts/make_baseline.sh "$${BASELINE:-origin/main}"
 
 check: $(VENV)/.run ## Check that dvc.lock and metrics/ belong to this code and params.yaml, and that the cache is undamaged
 	@$(BIN)/ner check

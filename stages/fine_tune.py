@@ -30,6 +30,7 @@ from ner.training.params import TrainParams
 from ner.training.results import CURVE, SPEED, SUMMARY, TAGGER, write_results
 from ner.training.runs import Run
 from ner.training.subset import take_share
+from ner.training.trackers import add_trackers
 from ner.training.trainer import WordTrainer
 from ner.windows.tokenized import read_settings, read_windows
 
@@ -114,6 +115,7 @@ def train_tagger(
         precision=precision,
         patience=params.train.patience,
     )
+    add_trackers(trainer, how.trackers, checkpoints_dir.parent.name)  # the name of the run's folder
     if checkpoint:
         logger.info("going on from %s", checkpoint)
     trainer.fit(checkpoint)

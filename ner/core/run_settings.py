@@ -1,5 +1,7 @@
 """Section `run` of params.yaml: settings that cannot change a result."""
 
+from typing import Literal
+
 from pydantic import Field, PositiveInt
 
 from ner.core.params import Params
@@ -13,6 +15,9 @@ class RunParams(Params):
     )
     launcher: str = Field(
         min_length=1, description="What starts fine_tune: python, torchrun or accelerate launch with options."
+    )
+    trackers: list[Literal["tensorboard", "mlflow", "wandb", "dvclive"]] = Field(
+        description="What shows losses and scores while fine_tune trains, such as [tensorboard]; [] for none."
     )
     subtokens_per_batch: PositiveInt | None = Field(
         description="Most subtokens in a batch when tagging, padding included; null: set for the CPU or GPU."

@@ -42,6 +42,7 @@ def write_tables(folder: Path, split: EvaluatedSplit, trained_names: set[str]) -
             words=[sentence.words for sentence in split.sentences],
             n_subtokens=n_subtokens,
             trained_names=trained_names,
+            sources=[sentence.source for sentence in split.sentences],
         ),
     }
     for name, table in contents.items():

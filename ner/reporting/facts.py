@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ner.annotation.labels import label_of
+from ner.annotation.sentences import SPLITS
 from ner.core.errors import PipelineError
 from ner.core.files import read_json
 from ner.evaluation.headline_file import read_headlines
@@ -17,6 +18,16 @@ from ner.windows.run_config import read_run_config
 METRICS = ("data", "checkpoint", "tokenize", "train", "scores")
 TABLES = ("training_curve", "labels", "confusion", "calibration", "groups")
 NAME_COLUMNS = dict.fromkeys(("label", "actual", "predicted", "property", "group"), "str")
+CORPUS_FINDINGS = {  # key of a split in metrics/data.json: what it counts
+    "duplicates": "sentences that stand in the split before",
+    "duplicates_in_train": "sentences that are in train",
+    "entities_train_lacks": "entities with a label that train lacks",
+    "stray_tags": "tags that continue nothing, read as a beginning",
+    "invisible_words": "words with an invisible character",
+    "empty_words": "empty words, left out",
+    "widened_entities": "entities that cut a word, widened to all of it",
+    "too_deep_entities": "entities below the inner level, left out",
+}
 TIMED_STAGES = ("fine_tune", "evaluate")
 
 
@@ -57,6 +68,9 @@ def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
         "evaluate": {split: one.to_dict() for split, one in headlines.items()},
         "speed": {stage: read_json(metrics_dir / "speed" / f"{stage}.json") for stage in TIMED_STAGES},
         "corpus": name_corpus(data),
+        "corpus_splits": SPLITS,
+        "corpus_findings": CORPUS_FINDINGS,
+        "corpus_labels": sorted({label for split in SPLITS for label in data[split]["entities_by_label"]}),
         "encoder": name_encoder(checkpoint),
         "licence": find_licence(checkpoint),
         "styles": style_labels(labels),

@@ -204,11 +204,9 @@ def _choose_tag_column(
         return candidates[0]
     if n_columns == 2 and number is None:
         return 1
-    # Labels without letters, or no entity at all: the last column with O beside few other values.
+    # Labels without letters, or no entity at all: the last column with O.
     bare = [
-        n
-        for n in range(n_columns)
-        if n != number and any(cells[n] in {"O", "o", "0"} for cells in table) and _is_small(table, n)
+        n for n in range(n_columns) if n != number and any(cells[n] in {"O", "o", "0"} for cells in table)
     ]
     if bare:
         return bare[-1]
@@ -219,12 +217,6 @@ def _choose_tag_column(
         f"{path}: which of {n_columns} columns has the tags cannot be told: {' | '.join(row)}.",
         remedy=SETTING,
     )
-
-
-def _is_small(table: Sequence[Sequence[str]], column: int) -> bool:
-    values = Counter(cells[column] for cells in table)
-    outside = sum(values[form] for form in OUTSIDE_FORMS)
-    return outside * 3 >= len(table)
 
 
 def _holds_chunks(values: Sequence[str]) -> bool:

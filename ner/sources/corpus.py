@@ -363,7 +363,8 @@ def _refuse_stray(corpus: Corpus, scan: Scan, reading: TagReading) -> None:
         by_split = ", ".join(f"{n} in {split}" for split, n in counts.items())
         problem += f" There are {sum(counts.values())} such tags: {by_split}; the next are {others}."
     raise place.error(
-        problem, f"write B- where an entity begins ({reading.scheme}), or set data.stray_tags to begin."
+        problem,
+        f"write B- where an entity begins ({reading.scheme.upper()}), or set data.stray_tags to begin.",
     )
 
 

@@ -96,7 +96,12 @@ def test_a_parameter_reruns_what_it_affects_and_going_back_runs_nothing(clone, s
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("checkpoint_steps", 7), ("launcher", "torchrun --nproc-per-node 2"), ("subtokens_per_batch", 100)],
+    [
+        ("checkpoint_steps", 7),
+        ("launcher", "torchrun --nproc-per-node 2"),
+        ("subtokens_per_batch", 100),
+        ("trackers", "[dvclive]"),
+    ],
 )
 def test_how_a_result_is_computed_reruns_nothing(clone, key, value):
     clone.set_param("run", key, value)

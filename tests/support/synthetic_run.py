@@ -28,6 +28,15 @@ CURVE = """epoch,train_loss,validation_loss,precision,recall,f1,accuracy
 1,2.0,1.5,0.2,0.1,0.13,0.8
 2,1.0,1.2,0.5,0.5,0.5,0.9
 """
+NAME_COUNTS = (
+    "distinct",
+    "mentions",
+    "with_several_labels",
+    "mentions_with_several_labels",
+    "mentions_with_minority_label",
+    "also_untagged",
+    "untagged_mentions",
+)
 SPEED = {"seconds": 1.5, "sentences_per_second": 20.0, "peak_memory_mb": 300}
 
 
@@ -120,9 +129,19 @@ def write_run(
         "entities": sum(counts.values()),
         "entities_by_label": counts,
         "sha256": "0" * 64,
+        "duplicates": 0,
+        "duplicates_in_train": 1_234,
     }
     files = {
-        "data": {"source": source, "train": facts, "validation": facts, "test": facts},
+        "data": {
+            "source": source,
+            "format": "GermEval's four columns",
+            "scheme": "iob2 (B-PER)",
+            "names": dict.fromkeys(NAME_COUNTS, 1),
+            "train": facts,
+            "validation": facts,
+            "test": facts,
+        },
         "checkpoint": {
             "checkpoint": checkpoint,
             "kind": "folder",
@@ -149,4 +168,7 @@ def write_run(
     write_predictions(folder / "predictions.parquet", list_predictions(split))
     tags = tags_of_labels({*labels, "PER"})
     write_json(folder / "models/ner/config.json", {"id2label": dict(enumerate(tags))})
-    write_json(folder / "models/ner/run_config.json", {"seed": 1, "train": {"lr": 0.1, "epochs": 2}})
+    write_json(
+        folder / "models/ner/run_config.json",
+        {"seed": 1, "tokenize": {"max_length": 128}, "train": {"lr": 0.1, "epochs": 2}},
+    )

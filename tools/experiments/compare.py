@@ -10,6 +10,7 @@ import subprocess
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from statistics import fmean
@@ -282,6 +283,10 @@ def compare(
             for side in (baseline, candidate)
         ]
         comparison = compare_results(*groups, max_drop=max_drop)
+        with suppress(
+            SystemExit
+        ):  # rich's, with 1, where the reader of the pipe went away: the verdict stands
+            print_comparison(comparison, form, f"{candidate} against {baseline}, {split}")
     except IncomparableError as error:
         print_refusal(error, form, accepted=accept_incomparable)
         raise typer.Exit(0 if accept_incomparable else 2) from error
@@ -291,7 +296,6 @@ def compare(
             traceback.print_exception(error)
         typer.echo(f"error: no verdict: {explained or repr(error)}", err=True)
         raise typer.Exit(2) from error
-    print_comparison(comparison, form, f"{candidate} against {baseline}, {split}")
     if not comparison.is_pass:
         typer.echo(f"error: F1 fell by more than {max_drop}, and not by chance.", err=True)
         raise typer.Exit(1)

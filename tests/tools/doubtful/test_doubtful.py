@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from ner.annotation.spans import decode_spans
 from ner.core.errors import PipelineError
-from ner.sources.corpus_formats import read_conll
 from ner.tagging.decoding import TaggedWords
 from ner.text.splitting import Word
 from tests.support.capital_tagger import CapitalTagger
+from tests.support.corpora import read_sentences
 from tools.doubtful import command as doubtful
 from tools.doubtful.selection import Measure, Sentence, measure_doubt, overlap, pick_doubtful, word_pairs
 from tools.predict.input_rows import Row
@@ -119,7 +119,7 @@ def test_prodigy_gets_spans_of_its_tokens(run):
 
 def test_conll_is_read_back_as_a_corpus(run):
     run("--format", "conll", "--output", "out.conll")
-    first, _ = read_conll(Path("out.conll"))
+    first, _ = read_sentences(Path("out.conll"))
     assert [" ".join(first.words[one.start : one.end]) for one in decode_spans(first.outer)] == NAMES
 
 

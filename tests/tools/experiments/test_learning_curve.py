@@ -93,11 +93,11 @@ def test_shares_run_as_experiments_and_the_whole_is_the_workspaces(clone):
     command = ("python", "-m", "tools", "learning-curve", "--shares", "0.2,1", "--split", "validation")
     output = run_quietly(clone, *command)
     assert re.search(r"│ 0.2 +│ 5 +│ \d", output)
-    assert re.search(r"│ 1 +│ 24 +│ .* workspace │", output)
+    assert re.search(r"│ 1 +│ 24 +│ .* workspace", output), output
     assert "From 5 to 24 sentences F1 changed by" in output
     (name,) = names(clone)
     ref = next(one for one in clone.run("git", "for-each-ref").split() if one.endswith(name))
     assert "share: 0.2" in clone.run("git", "show", f"{ref}:params.yaml")
     assert json.loads(clone.run("git", "show", f"{ref}:metrics/train.json"))["steps"] < 20 * 8
     assert (clone.root / "learning_curve/learning_curve.png").stat().st_size > 1_000
-    assert run_quietly(clone, *command) == output, "nothing runs twice"
+    assert output.endswith(run_quietly(clone, *command)), "and nothing runs twice"
