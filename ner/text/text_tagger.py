@@ -1,8 +1,9 @@
 """The tagger on running text: entities by their characters, whole words each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from statistics import mean
 from typing import Literal, Protocol
@@ -18,6 +19,7 @@ from ner.windows.tokenized import TokenizedWindow
 from ner.windows.tokenizer import WordTokenizer
 
 Level = Literal["outer", "inner"]
+WORDS_PER_CALL = 2**18  # whose windows are in memory at once; no ordinary text is as long
 
 
 class Levels(StrEnum):
@@ -187,7 +189,7 @@ class TextTagger:
             texts: Each text with the words of its sentences. Shape: (n_texts,).
         """
         sentences = [[word.text for word in words] for _, split in texts for words in split]
-        tagged = iter(self.tag_words(sentences))
+        tagged = chain.from_iterable(map(self.tag_words, group_sentences(sentences, WORDS_PER_CALL)))
         return [TaggedText(text, split, [next(tagged) for _ in split]) for text, split in texts]
 
     def tag_texts(self, texts: Sequence[str]) -> list[list[Entity]]:
@@ -201,6 +203,20 @@ class TextTagger:
             that it lies in. Shape: (n_texts, n_entities).
         """
         return [tagged.entities for tagged in self.tag_split([(text, split_text(text)) for text in texts])]
+
+
+def group_sentences(sentences: Sequence[Sequence[str]], n_words: int) -> Iterator[list[Sequence[str]]]:
+    """Yield groups of sentences of `n_words` words, or of a sentence more."""
+    group: list[Sequence[str]] = []
+    n_grouped = 0
+    for words in sentences:
+        group.append(words)
+        n_grouped += len(words)
+        if n_grouped >= n_words:
+            yield group
+            group, n_grouped = [], 0
+    if group:
+        yield group
 
 
 def _span_score(tagged: TaggedWords, span: Span) -> float:

@@ -29,10 +29,10 @@ from ner.sources.lines import SPACES, decode_line
 from ner.sources.raw import RawSentence
 from ner.sources.tokens_jsonl import WORD_KEYS
 from ner.text.splitting import Word, check_unicode, split_text
+from tools.predict.parquet_rows import UnreadableRow, iterate_rows
 
 STDIN = Path("-")
-MAX_LINE_BYTES = 16 * 2**20  # a longer line would be a file without line ends, and fill the memory
-ROWS_PER_BATCH = 1_000  # of Parquet, bounds memory
+MAX_LINE_BYTES = 4 * 2**20  # what a row may unfold to: JSON of short lists takes 30 times the memory
 SAMPLE_LINES = 200  # of columns, from which is found which of them has the words
 SKIP = "mend it, or pass --skip-bad-lines."
 
@@ -183,7 +183,7 @@ def _open(path: Path, meter: Meter) -> Iterator[BinaryIO]:
     if path == STDIN:
         yield sys.stdin.buffer
         return
-    with path.open("rb") as file, meter.watch(path.stat().st_size, file.tell):
+    with path.open("rb") as file, meter.watch(path.stat().st_size, file.tell if file.seekable() else int):
         if path.name.endswith(".gz"):
             with gzip.GzipFile(fileobj=file) as unpacked, BufferedReader(unpacked) as stream:
                 yield stream
@@ -289,25 +289,26 @@ def _read_parquet(path: Path, meter: Meter) -> Iterator[Row | PipelineError]:
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
             column = next((name for name in (*WORD_KEYS, "text") if name in names), None)
-            columns = [name for name in (column, "text") if name in names]
             if column is None:
                 raise PipelineError(
                     f"{path}: it has neither a column 'tokens' nor 'text', but {', '.join(names)}.",
                     remedy="rename the column that holds lists of words to tokens, that of texts to text.",
                 )
+            columns = [column, *({"text"} & set(names) - {column})]
             size, n_rows, number = path.stat().st_size, file.metadata.num_rows, 0
-            with meter.watch(size, lambda: size * number / max(1, n_rows)):
-                for batch in file.iter_batches(ROWS_PER_BATCH, columns=columns):
-                    for row in batch.to_pylist():
-                        number += 1
-                        yield _parse_value(row, f"{path}: row {number}", column)
+        with meter.watch(size, lambda: size * number / max(1, n_rows)):
+            for row in iterate_rows(path, columns, MAX_LINE_BYTES):
+                number += 1
+                yield _parse_value(row, f"{path}: row {number}", column)
     except (pa.ArrowException, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PipelineError(f"{path}: {reason}.", remedy="name a Parquet file that can be read.") from error
 
 
-def _parse_value(row: dict[str, Any], place: str, column: str) -> Row | PipelineError:
+def _parse_value(row: dict[str, Any] | UnreadableRow, place: str, column: str) -> Row | PipelineError:
     """Read a row: its words, or its text where there are none."""
+    if isinstance(row, UnreadableRow):
+        return PipelineError(f"{place}: {row.reason}.", remedy=SKIP)
     value, text = row[column], row.get("text")
     if isinstance(text, str) and (column == "text" or value == []):
         return _parse(partial(_row_of_text, text), place)

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Protocol, Self
 
 from tools.serve.limits import Limits
@@ -164,6 +165,7 @@ class TaggingQueue:
         self._jobs: list[_Job] = []  # in the order of arrival, with those in work
         self._n_in_call = 0  # of them
         self._is_closing = False
+        self._end = math.inf  # of the tagging, by the clock
         self._changed = threading.Condition()
         # A daemon, so that a second Ctrl-C ends the process in the midst of a long call.
         self._thread = threading.Thread(target=self._run, name="tagger", daemon=True)
@@ -234,14 +236,20 @@ class TaggingQueue:
         """
         with self._changed:
             self._is_closing = True
-            self._drop_cancelled()
-            n_words = 0
-            for job in sorted(self._jobs, key=lambda one: one.n_words):  # the order in which they end
-                n_words += job.n_words
-                if self.speed.seconds_for(n_words) > seconds:
-                    job.fail(QueueClosedError())
-            self._drop_done()
+            self._end = time.monotonic() + seconds
+            self._refuse_late()
             self._changed.notify()
+
+    def _refuse_late(self) -> None:
+        """Refuse what the measured speed does not allow until the end, and keep what ends soonest."""
+        seconds = self._end - time.monotonic()
+        self._drop_cancelled()
+        n_words = 0
+        for job in sorted(self._jobs, key=lambda one: one.n_words):
+            n_words += job.n_words
+            if self.speed.seconds_for(n_words) > seconds:
+                job.fail(QueueClosedError())
+        self._drop_done()
 
     def abandon(self) -> None:
         """Refuse everything that is not answered yet; the thread ends behind its call."""
@@ -273,12 +281,12 @@ class TaggingQueue:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._jobs or self._is_closing)
-                self._drop_cancelled()
+                self._refuse_late() if self._is_closing else self._drop_cancelled()
                 jobs = list(self._jobs)
                 if not jobs and self._is_closing:
                     return None
             self._prepare(jobs)
-            if call := list(self._take_in_turn([job for job in jobs if not job.answer.done()])):
+            if call := list(self._fill_call([job for job in jobs if not job.answer.done()])):
                 self._n_in_call = len({id(job) for job, _ in call})
                 return call
             self._finish()
@@ -295,21 +303,24 @@ class TaggingQueue:
                     _log("tagging failed", error)
                     job.fail(error)
 
-    def _take_in_turn(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, _Sentence]]:
-        """Take a sentence of each request, then the next of each, until a call is full."""
+    def _fill_call(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, _Sentence]]:
+        """Take a sentence of each request, then the next of each, until a call is full.
+
+        At the end one request after the other, the shortest first: as many as possible are to be answered.
+        """
+        sentences = (((job, one) for one in job.todo) for job in sorted(jobs, key=lambda job: job.n_words))
+        in_turn = (
+            one for turn in zip_longest(*([(job, one) for one in job.todo] for job in jobs)) for one in turn
+        )
         room = SUBTOKENS_PER_CALL
-        waiting = [(job, iter(job.todo)) for job in jobs]
         is_first = True  # is taken in any case: a sentence may be longer than a call
-        while waiting and room > 0:
-            still = []
-            for job, sentences in waiting:
-                sentence = next(sentences, None)
-                if sentence is not None and (is_first or sentence.n_subtokens <= room):
-                    room -= sentence.n_subtokens
-                    is_first = False
-                    still.append((job, sentences))
-                    yield job, sentence
-            waiting = still
+        for one in chain.from_iterable(sentences) if self._is_closing else filter(None, in_turn):
+            if is_first or one[1].n_subtokens <= room:
+                room -= one[1].n_subtokens
+                is_first = False
+                yield one
+            if room <= 0:
+                return
 
     def _tag(self, call: Call) -> None:
         """Tag the sentences of a call; if that fails, those of each request alone."""

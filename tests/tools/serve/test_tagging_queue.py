@@ -60,8 +60,9 @@ def test_a_short_request_is_answered_while_a_long_one_is_in_work(tagger, monkeyp
 def test_a_sentence_longer_than_a_call_waits_for_its_turn_and_no_longer(tagger, monkeypatch):
     monkeypatch.setattr(tagging_queue, "SUBTOKENS_PER_CALL", 3)
     with TaggingQueue(tagger, Limits()) as queue:
-        submit_while_busy(queue, tagger, ["a"], ["b b b b b"], ["c"], ["d"], ["e"])
+        answers = submit_while_busy(queue, tagger, ["a"], ["b b b b b"], ["c"], ["d"], ["e"])
         tagger.gate.set()
+        assert all(len(one.result(SECONDS)) == 1 for one in answers)
     assert tagger.calls[1:] == [["a", "c", "d"], ["b b b b b"], ["e"]]
 
 
@@ -183,6 +184,16 @@ def test_what_cannot_be_tagged_in_time_is_refused_at_once(tagger):
         assert isinstance(soon.exception(SECONDS), QueueClosedError)
         tagger.gate.set()
     assert tagger.calls == [["first"]]
+
+
+def test_at_the_end_the_shortest_request_is_finished_first(tagger, monkeypatch):
+    """In turn, all would be nearly finished and none answered."""
+    monkeypatch.setattr(tagging_queue, "SUBTOKENS_PER_CALL", 1)
+    with TaggingQueue(tagger, Limits()) as queue:
+        submit_while_busy(queue, tagger, ["a\nb\nc"], ["d"])
+        queue.close()
+        tagger.gate.set()
+    assert tagger.calls == [["first"], ["d"], ["a"], ["b"], ["c"]]
 
 
 class Panic(BaseException):
