@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ner.annotation.sentences import DAMAGES
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
 from ner.evaluation.splits import EvaluatedSplit
@@ -62,12 +63,12 @@ def read_predictions(path: Path) -> list[Prediction]:
     """
     try:
         table = pq.read_table(path, schema=SCHEMA)
-    except pa.ArrowInvalid as error:
+        columns = [column.to_pylist() for column in table.columns]
+    except DAMAGES as error:
         raise PipelineError(
             f"{path}: cannot be read as predictions ({error}).",
             remedy="make it again: dvc repro -f -s evaluate",
         ) from error
-    columns = (column.to_pylist() for column in table.columns)
     return [Prediction(*row) for row in zip(*columns, strict=True)]
 
 
