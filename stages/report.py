@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 PAGES = {"index.html": "report.html.j2", "report.md": "report.md.j2", "MODEL_CARD.md": "MODEL_CARD.md.j2"}
 MISTAKES_PER_KIND = 5
+LANGUAGE_CODE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 
 class ReportParams(Params):
@@ -34,6 +35,9 @@ class ReportParams(Params):
     examples: NonNegativeInt = Field(description="Random sentences of the test split to show.")
     example_seed: NonNegativeInt = Field(description="Seed that picks them.")
     texts_file: str = Field(description="UTF-8 file of texts to tag, an empty line between two.")
+    language: str = Field(
+        pattern=LANGUAGE_CODE, description="The corpus's language, as in HTML: de, en, de-CH."
+    )
 
 
 class StageParams(Params):
@@ -48,7 +52,7 @@ def report(
     """Run the stage."""
     params = load_params(Path("params.yaml"), StageParams).report
     texts = read_texts(Path(params.texts_file))
-    facts = read_facts(metrics_dir, tagger_dir)
+    facts = read_facts(metrics_dir, tagger_dir, params.language)
     tables = read_tables(metrics_dir)
     predictions = read_predictions(predictions_file)
     facts |= {

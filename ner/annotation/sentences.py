@@ -16,6 +16,8 @@ from ner.core.files import whole_file
 SPLITS = ("train", "validation", "test")
 NESTED_TAGS = "nested_ner_tags"  # the column of the inner level
 SENTENCES_PER_ROW_GROUP = 5_000  # bounds memory, whatever the size of the corpus
+# What a damaged file, one of another kind or bytes that are no UTF-8 raise; Arrow's own errors among them.
+DAMAGES = (pa.ArrowException, ValueError, KeyError, IndexError, TypeError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def read_tag_set(path: Path) -> TagSet:
     try:
         features = json.loads(pq.read_schema(path).metadata[b"huggingface"])["info"]["features"]
         return TagSet(tuple(features["ner_tags"]["feature"]["names"]))
-    except (pa.ArrowInvalid, KeyError, TypeError, OSError) as error:
+    except DAMAGES as error:
         raise _unreadable(path, error) from error
 
 
@@ -99,7 +101,7 @@ def iterate_split(path: Path) -> Iterator[Sentence]:
                         outer=[tags[number] for number in row["ner_tags"]],
                         inner=None if inner is None else [tags[number] for number in inner],
                     )
-    except (pa.ArrowInvalid, OSError) as error:
+    except DAMAGES as error:
         raise _unreadable(path, error) from error
 
 

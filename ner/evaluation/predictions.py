@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ner.annotation.sentences import DAMAGES
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
 from ner.evaluation.splits import EvaluatedSplit
@@ -86,12 +87,12 @@ def read_predictions(path: Path) -> list[Prediction]:
     try:
         has_inner = INNER_FIELDS[0].name in pq.read_schema(path).names
         table = pq.read_table(path, schema=pa.schema([*SCHEMA, *INNER_FIELDS]) if has_inner else SCHEMA)
-    except pa.ArrowInvalid as error:
+        columns = [column.to_pylist() for column in table.columns]
+    except DAMAGES as error:
         raise PipelineError(
             f"{path}: cannot be read as predictions ({error}).",
             remedy="make it again: dvc repro -f -s evaluate",
         ) from error
-    columns = (column.to_pylist() for column in table.columns)
     return [Prediction(*row) for row in zip(*columns, strict=True)]
 
 

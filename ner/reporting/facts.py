@@ -12,7 +12,14 @@ from ner.core.errors import PipelineError
 from ner.core.files import read_json
 from ner.evaluation.headline_file import read_headlines
 from ner.reporting.highlight import Mark, highlight_text, style_labels
-from ner.reporting.model_card import describe_card, find_licence, format_yaml, name_corpus, name_encoder
+from ner.reporting.model_card import (
+    describe_card,
+    find_licence,
+    format_yaml,
+    name_corpus,
+    name_encoder,
+    name_language,
+)
 from ner.windows.run_config import read_run_config
 
 METRICS = ("data", "checkpoint", "tokenize", "train", "scores")
@@ -55,7 +62,7 @@ def read_texts(path: Path) -> list[str]:
     return [text.strip() for text in re.split(r"\n\s*\n", content) if text.strip()]
 
 
-def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
+def read_facts(metrics_dir: Path, tagger_dir: Path, language: str) -> dict[str, Any]:
     """Collect what is known of a run: corpus, encoder, parameters, scores, speed."""
     facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in METRICS}
     headlines = read_headlines(metrics_dir / "evaluate.json")
@@ -71,11 +78,13 @@ def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
         "corpus_splits": SPLITS,
         "corpus_findings": CORPUS_FINDINGS,
         "corpus_labels": sorted({label for split in SPLITS for label in data[split]["entities_by_label"]}),
+        "language": language,
+        "language_name": name_language(language),
         "encoder": name_encoder(checkpoint),
         "licence": find_licence(checkpoint),
         "styles": style_labels(labels),
         "params": format_yaml({"data": {"source": data["source"]}, "model": model, **run}),
-        "card": format_yaml(describe_card(data, checkpoint, headlines["test"])),
+        "card": format_yaml(describe_card(data, checkpoint, headlines["test"], language)),
     }
 
 

@@ -26,9 +26,9 @@ def read_run_config(tagger_dir: Path) -> dict[str, Any]:
     """
     path = tagger_dir / RUN_CONFIG
     content = read_json(path)
-    if not isinstance(content, dict) or not isinstance(content.get("tokenize"), dict):
+    if not isinstance(content, dict):
         raise PipelineError(
-            f"{path}: it has no section tokenize, which training writes.",
+            f"{path}: it holds no sections, as training writes them.",
             remedy="restore the tagger: dvc checkout models/ner; or train it: dvc repro -f -s fine_tune.",
         )
     return content
@@ -41,7 +41,8 @@ def read_window_settings(tagger_dir: Path, tokenizer: WordTokenizer) -> Tokenize
         PipelineError: If a value is none that training could have written.
     """
     path = tagger_dir / RUN_CONFIG
-    content = {"tokenize": read_run_config(tagger_dir)["tokenize"]}
-    params = check_params(content, WindowSettings, path).tokenize
+    content = read_run_config(tagger_dir)
+    known = {name: content[name] for name in WindowSettings.model_fields if name in content}
+    params = check_params(known, WindowSettings, path).tokenize
     check_lengths(params, tokenizer, path)
     return params

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ner.annotation.sentences import DAMAGES
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
 from ner.windows.alignment import Window
@@ -83,7 +84,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     """
     try:
         return dict(json.loads(pq.read_schema(path).metadata[SETTINGS_KEY]))
-    except (pa.ArrowInvalid, KeyError, TypeError, OSError) as error:
+    except DAMAGES as error:
         raise _unreadable(path, error) from error
 
 
@@ -100,7 +101,7 @@ def _iterate_windows(path: Path) -> Iterator[TokenizedWindow]:
                 columns = (batch[name].to_pylist() for name in names)
                 for sentence, first_word, input_ids, word_ids, *targets in zip(*columns, strict=True):
                     yield TokenizedWindow(sentence, Window(first_word, input_ids, word_ids), *targets)
-    except (pa.ArrowInvalid, KeyError, OSError) as error:
+    except DAMAGES as error:
         raise _unreadable(path, error) from error
 
 

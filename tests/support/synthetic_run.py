@@ -69,13 +69,18 @@ HOSTILE = [
 
 
 def render_report(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, tagged: list[Tagged], name: str = "report", **origin: str
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tagged: list[Tagged],
+    name: str = "report",
+    language: str = "de",
+    **origin: str,
 ) -> Path:
     """Render the report of a run below `folder` and return its folder."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(report, "tag_texts", tag_first_words)
     (folder / "texts.txt").write_text(f"Ein Text.\n\nZwei {SCRIPT}\nTexte.\n", encoding="utf-8")
-    params = {"report": {"examples": 2, "example_seed": 1, "texts_file": "texts.txt"}}
+    params = {"report": {"examples": 2, "example_seed": 1, "texts_file": "texts.txt", "language": language}}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     write_run(folder, tagged, **origin)
     report.report(

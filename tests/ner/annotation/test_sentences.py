@@ -141,6 +141,22 @@ def test_a_file_of_another_kind_is_refused(tmp_path, read, kind):
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("column", ["tokens", "ner_tags"])
+def test_words_that_are_no_utf8_and_tags_without_name_are_refused(tmp_path, column):
+    """Arrow reads both without a word; Python does not."""
+    path = write(tmp_path / "train.parquet", [FLAT])
+    table = pq.read_table(path)
+    words = pa.array([b"\xff"]).cast(pa.string(), safe=False)
+    values = words if column == "tokens" else pa.array([len(TAG_SET.tags)])
+    broken = pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), values)
+    index = table.schema.get_field_index(column)
+    field = table.schema.field(column)
+    table = table.set_column(index, pa.field(column, broken.type, metadata=field.metadata), broken)
+    pq.write_table(table.replace_schema_metadata(pq.read_schema(path).metadata), path)
+    with pytest.raises(PipelineError, match=r"train\.parquet: cannot be read as a split of the corpus \(\S"):
+        read_split(path)
+
+
 def test_a_split_that_was_damaged_behind_its_schema_is_refused(tmp_path):
     """The footer is whole, the words are not."""
     path = write(tmp_path / "train.parquet", [FLAT] * 500)
