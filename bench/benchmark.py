@@ -58,8 +58,9 @@ from ner.core.errors import PipelineError
 from ner.core.files import write_json
 from ner.core.params import load_params
 from ner.onnx.export import PACKAGES
-from ner.sources.corpus_formats import find_split_files
+from ner.sources.corpus import read_splits
 from ner.tagging.devices import find_device, has_accelerator, name_device
+from ner.text.splitting import split_text
 from ner.windows.splits import SplitCounts, check_lengths, tokenize_split
 from ner.windows.tokenized import write_windows
 from ner.windows.tokenizer import WordTokenizer
@@ -208,12 +209,12 @@ def prepare_work(work: Work, corpus: Path, n_sentences: int) -> dict[str, Any]:
     tokenizer = WordTokenizer.load(work.encoder_dir)
     check_lengths(params, tokenizer)
     picked = {}
-    for split, (path, read) in find_split_files(corpus).items():
+    for split, read in read_splits(corpus, split_text).items():
         if split in Work.SPLITS:
-            picked[split] = pick_sentences(read(path), tokenizer, params.max_length, n_sentences)
+            picked[split] = pick_sentences(read(), tokenizer, params.max_length, n_sentences)
             if not picked[split]:
                 raise PipelineError(
-                    f"{path}: no sentence fits into {params.max_length} subtokens.",
+                    f"{corpus}: no sentence of {split} fits into {params.max_length} subtokens.",
                     remedy="set a larger tokenize.max_length in params.yaml, or name another corpus.",
                 )
     tags = {tag for some in picked.values() for sentence in some for tag in sentence.outer}

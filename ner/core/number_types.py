@@ -4,5 +4,3 @@ from typing import Literal
 
 TrainingPrecision = Literal["auto", "fp32", "bf16", "fp16"]
 TaggingPrecision = Literal["auto", "fp32", "bf16"]
-RUN_CONFIG = "run_config.json"  # beside a tagger's weights: the settings that it was trained with
-CHOSEN = "tagging"  # the section there that is no setting: the machine chose what the tagger tags in

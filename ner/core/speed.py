@@ -1,4 +1,7 @@
-"""How long a stage took: the one place where results depend on the clock."""
+"""Seconds, throughput and memory of a stage.
+
+Only these files and the report vary between identical runs.
+"""
 
 import re
 import resource
@@ -43,7 +46,7 @@ def write_speed(
 
 
 def peak_memory_mb() -> float:
-    """Give the most memory that this process has had resident. Unit: MiB."""
+    """Return the peak resident memory of this process. Unit: MiB."""
     status = Path("/proc/self/status")
     if status.is_file():
         # Linux passes ru_maxrss on to the program that a process turns into: it may be DVC's own peak.

@@ -34,6 +34,7 @@ def write_tables(folder: Path, split: EvaluatedSplit, trained_names: set[str]) -
         "labels": tables.tabulate_counts(split.scores.by_label, name="label"),
         "confusion": tables.tabulate_confusion(split.pairings),
         "errors": tables.tabulate_mistakes(split.pairings),
+        "inner_errors": tables.tabulate_mistakes(split.inner.pairings if split.inner else []),
         "calibration": tables.tabulate_calibration(split.calibration),
         "groups": tables.tabulate_groups(
             gold=split.gold,
@@ -41,6 +42,7 @@ def write_tables(folder: Path, split: EvaluatedSplit, trained_names: set[str]) -
             words=[sentence.words for sentence in split.sentences],
             n_subtokens=n_subtokens,
             trained_names=trained_names,
+            sources=[sentence.source for sentence in split.sentences],
         ),
     }
     for name, table in contents.items():

@@ -22,14 +22,17 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils.tqdm import tqdm
 
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
+from ner.sources.hub_cache import find_snapshot
 
 QUESTION_SECONDS = 10.0  # for the answer, retries included
 STALL_SECONDS = 60.0  # for the next byte of a file, the library's retries included
 NOTICE_SECONDS = 10.0  # between lines that tell of a transfer at a standstill
+SHA256_DIGITS = 64
 PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 16.0)  # between attempts
 
 constants.DOWNLOAD_CHUNK_SIZE = 2**18  # progress comes by chunks: by the library's 10 MB, slow looks dead
@@ -66,6 +69,8 @@ class HubRepo:
 def ask_hub(repo_id: str, *, repo_type: RepoType, revision: str, parameter: str) -> HubRepo:
     """Resolve a revision to its commit and list the files there, within `QUESTION_SECONDS`.
 
+    In offline mode the library's cache is asked instead of the Hub.
+
     Args:
         repo_id: `name` or `organisation/name`.
         repo_type: What the repository holds.
@@ -76,6 +81,8 @@ def ask_hub(repo_id: str, *, repo_type: RepoType, revision: str, parameter: str)
         PipelineError: If the Hub does not know it, does not show it, or cannot be reached.
     """
     place = f"{parameter} is {repo_id!r} (revision {revision!r})"
+    if constants.is_offline_mode():
+        return _recall(repo_id, repo_type, revision, place)
     ask_info = HfApi().model_info if repo_type == "model" else HfApi().dataset_info
 
     def ask() -> HubRepo:
@@ -99,6 +106,35 @@ def ask_hub(repo_id: str, *, repo_type: RepoType, revision: str, parameter: str)
     # The last three: the library makes its records from whatever a server sends, JSON or not.
     except (OSError, httpx2.HTTPError, httpx2.InvalidURL, ValueError, TypeError, LookupError) as error:
         raise _explain(place, error) from error
+
+
+def _recall(repo_id: str, repo_type: RepoType, revision: str, place: str) -> HubRepo:
+    """List what the library's cache holds of a revision; `download_files` then checks each file's hash.
+
+    Raises:
+        PipelineError: If it holds nothing of it.
+    """
+    folder = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo_id, repo_type=repo_type))
+    snapshot = find_snapshot(folder, revision)
+    if snapshot is None:
+        kind = " --repo-type dataset" if repo_type == "dataset" else ""
+        raise PipelineError(
+            f"{place}: offline mode forbids asking the Hub, and {constants.HF_HUB_CACHE} does not hold it.",
+            remedy=f"unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE, or fetch it where there is a network: "
+            f"hf download {repo_id} --revision {revision}{kind}",
+        )
+    files = [
+        HubFile(name, blob.stat().st_size, blob.name if len(blob.name) == SHA256_DIGITS else None, blob.name)
+        for name, blob in snapshot.blobs.items()
+    ]
+    logger.warning(
+        "%s: offline mode: commit %s is taken from %s (%d files)",
+        place,
+        snapshot.commit[:12],
+        constants.HF_HUB_CACHE,
+        len(files),
+    )
+    return HubRepo(repo_id, repo_type, snapshot.commit, tuple(files))
 
 
 def download_files(repo: HubRepo, names: Sequence[str], target: Path) -> None:
@@ -232,7 +268,7 @@ def _describe(error: BaseException) -> tuple[str, str]:
         case LocalEntryNotFoundError() if error.__cause__:
             return _describe(error.__cause__)
         case HFValidationError():
-            return "the Hub has no such ids", "write `organisation/name`; a folder is written ./folder."
+            return "the Hub has no such ids", "write `organisation/name`; a local folder must exist."
         case OfflineModeIsEnabled():
             return "offline mode forbids asking the Hub", "unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE."
         case GatedRepoError():
@@ -240,7 +276,7 @@ def _describe(error: BaseException) -> tuple[str, str]:
         case RevisionNotFoundError():
             return "it has no such revision", f"take a branch, tag or commit that {_hub()} lists."
         case HfHubHTTPError(response=httpx2.Response(status_code=401 | 403 | 404 as status)):
-            remedy = "check the spelling; a private one needs HF_TOKEN; a folder is written ./folder."
+            remedy = "check the spelling; a private one needs HF_TOKEN; a local folder must exist."
             return f"{_hub()} knows no such repository or hides it ({status})", remedy
         case HfHubHTTPError():
             return f"{_hub()} answers {error.response.status_code}", network

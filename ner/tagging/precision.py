@@ -19,9 +19,9 @@ from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
 from ner.core.errors import PipelineError
-from ner.core.files import read_json
-from ner.core.number_types import CHOSEN, RUN_CONFIG, TaggingPrecision
+from ner.core.number_types import TaggingPrecision
 from ner.tagging.devices import find_device
+from ner.windows.run_config import OWN, RUN_CONFIG, read_run_config
 
 logger = logging.getLogger(__name__)
 
@@ -74,9 +74,8 @@ def choose_tagging_precision(wanted: TaggingPrecision, tagger_dir: Path) -> str:
     """
     if wanted != "auto":
         return wanted
-    path = tagger_dir / RUN_CONFIG
-    recorded = read_json(path).get(CHOSEN, {}) if path.is_file() else {}
-    if recorded.get("precision") != "bf16":
+    recorded = read_run_config(tagger_dir) if (tagger_dir / RUN_CONFIG).is_file() else {}
+    if recorded.get(OWN) != {"precision": "bf16"}:
         return "fp32"
     if is_bfloat16_faster():
         return "bf16"

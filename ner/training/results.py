@@ -2,7 +2,6 @@
 
 import logging
 import platform
-import shutil
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -12,14 +11,18 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel
 
+from ner.core.checkpoint_files import copy_files, is_tokenizer
 from ner.core.files import write_json, write_text
-from ner.core.number_types import CHOSEN, RUN_CONFIG
 from ner.core.speed import write_speed
 from ner.tagging.devices import name_device
+from ner.tagging.heads import count_levels, list_tags, save_heads
+from ner.tagging.levels import INNER_TAGS
 from ner.tagging.precision import describe_precision
+from ner.training.callbacks import describe_f1
 from ner.training.sampler import LengthSampler
-from ner.training.trainer import WordTrainer
+from ner.training.trainer import F1_OF_BOTH, WordTrainer
 from ner.windows.batching import padding_share
+from ner.windows.run_config import OWN, RUN_CONFIG
 
 logger = logging.getLogger(__name__)
 
@@ -29,15 +32,15 @@ ENVIRONMENT = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 
 def write_results(trainer: WordTrainer, encoder_dir: Path, folder: Path, settings: dict[str, Any]) -> None:
     """Write everything that the stage puts out into `folder`."""
-    chosen = {CHOSEN: {"precision": trainer.precision.tagging}}
-    save_tagger(trainer.model, encoder_dir, folder / TAGGER, {**settings, **chosen})
+    own = {OWN: {"precision": trainer.precision.tagging}}
+    save_tagger(trainer.model, encoder_dir, folder / TAGGER, {**settings, **own})
     n_epochs = len(trainer.epoch_losses)
     summary = {
         "epochs": n_epochs,
         "best_epoch": trainer.best_epoch,
         "steps": trainer.state.global_step,
         "train_loss": trainer.train_loss,
-        "validation": {"f1": trainer.best_f1},
+        "validation": trainer.best_scores,
         "environment": describe_environment(trainer),
     }
     write_json(folder / SUMMARY, summary)
@@ -46,19 +49,29 @@ def write_results(trainer: WordTrainer, encoder_dir: Path, folder: Path, setting
     write_training_speed(
         folder / SPEED, trainer.sampler, n_epochs, trainer.seconds, trainer.precision.training
     )
-    logger.info("epoch %d of %d is best: validation F1 %.4f", trainer.best_epoch, n_epochs, trainer.best_f1)
+    logger.info(
+        "epoch %d of %d is best: validation %s",
+        trainer.best_epoch,
+        n_epochs,
+        describe_f1(trainer.best_scores),
+    )
 
 
 def save_tagger(
     model: PreTrainedModel, encoder_dir: Path, tagger_dir: Path, settings: dict[str, Any]
 ) -> None:
-    """Write a plain Hugging Face checkpoint, with the encoder's tokenizer and the parameters really used."""
-    model.save_pretrained(tagger_dir)
-    for path in encoder_dir.iterdir():
-        if path.name != "config.json" and ".safetensors" not in path.suffixes:
-            shutil.copyfile(path, tagger_dir / path.name)
+    """Write a plain Hugging Face checkpoint, with the encoder's tokenizer and the parameters really used.
+
+    The inner head, if there is one, lies beside it, its tags among the parameters.
+    """
+    save_heads(model, tagger_dir)
+    copy_files(
+        encoder_dir, tagger_dir, (path.name for path in encoder_dir.iterdir() if is_tokenizer(path.name))
+    )
     for path in tagger_dir.glob("*.safetensors"):
         path.chmod(0o644)  # safetensors makes files that nobody else may read
+    if count_levels(model) > 1:
+        settings = {**settings, INNER_TAGS: list_tags(model)}
     write_json(tagger_dir / RUN_CONFIG, settings)
 
 
@@ -83,13 +96,13 @@ def tabulate_epochs(train_losses: Sequence[float], log: Sequence[Mapping[str, fl
         train_losses: Mean loss of each epoch's steps. Shape: (n_epochs,).
         log: The Trainer's, in which each validation is an entry.
     """
-    names = ("precision", "recall", "f1", "accuracy")
+    names = ("precision", "recall", "f1", "accuracy", *F1_OF_BOTH)
     rows = [
         {
             "epoch": round(entry["epoch"]),
             "train_loss": train_loss,
             "validation_loss": entry["eval_loss"],
-            **{name: entry[f"eval_{name}"] for name in names},
+            **{name: entry[f"eval_{name}"] for name in names if f"eval_{name}" in entry},
         }
         for train_loss, entry in zip(train_losses, (e for e in log if "eval_loss" in e), strict=True)
     ]

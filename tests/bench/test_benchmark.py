@@ -22,8 +22,8 @@ from bench.contestants import (
     load_fresh,
 )
 from ner.annotation.sentences import read_split
-from ner.sources.corpus_formats import find_split_files
 from ner.windows.tokenized import read_windows
+from tests.support.corpora import read_sentences
 from tests.support.paths import CORPUS
 from tests.support.pipeline_clone import ROOT
 from tests.support.tiny_encoder import build_tiny_encoder
@@ -119,8 +119,7 @@ def test_sentences_that_need_several_windows_are_left_out(encoder_dir, tmp_path,
     )
     work = Work(tmp_path / "work", encoder_dir)
     facts = benchmark.prepare_work(work, CORPUS, 1_000)
-    (path, read) = find_split_files(CORPUS)["test"]
-    whole = [sentence.words for sentence in read(path)]
+    whole = [sentence.words for sentence in read_sentences(CORPUS / "NER-de-test.tsv")]
     kept = [sentence.words for sentence in read_split(work.raw_file("test"))]
     assert 0 < len(kept) == facts["test"]["sentences"] < len(whole)
     assert len(read_windows(work.tokenized_file("test"))) == len(kept)

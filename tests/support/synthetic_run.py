@@ -16,7 +16,7 @@ from ner.evaluation.headline import Headline
 from ner.evaluation.predictions import list_predictions, write_predictions
 from ner.evaluation.score_files import write_tables
 from ner.evaluation.splits import score_split
-from ner.reporting.highlight import highlight_text
+from ner.reporting.highlight import Mark, highlight_text
 from ner.tagging.decoding import TaggedSplit, TaggedWords
 from ner.text.text_tagger import Entity
 from ner.windows.alignment import Window
@@ -28,6 +28,15 @@ CURVE = """epoch,train_loss,validation_loss,precision,recall,f1,accuracy
 1,2.0,1.5,0.2,0.1,0.13,0.8
 2,1.0,1.2,0.5,0.5,0.5,0.9
 """
+NAME_COUNTS = (
+    "distinct",
+    "mentions",
+    "with_several_labels",
+    "mentions_with_several_labels",
+    "mentions_with_minority_label",
+    "also_untagged",
+    "untagged_mentions",
+)
 SPEED = {"seconds": 1.5, "sentences_per_second": 20.0, "peak_memory_mb": 300}
 
 
@@ -60,13 +69,18 @@ HOSTILE = [
 
 
 def render_report(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, tagged: list[Tagged], name: str = "report", **origin: str
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tagged: list[Tagged],
+    name: str = "report",
+    language: str = "de",
+    **origin: str,
 ) -> Path:
     """Render the report of a run below `folder` and return its folder."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(report, "tag_texts", tag_first_words)
     (folder / "texts.txt").write_text(f"Ein Text.\n\nZwei {SCRIPT}\nTexte.\n", encoding="utf-8")
-    params = {"report": {"examples": 2, "example_seed": 1, "texts_file": "texts.txt"}}
+    params = {"report": {"examples": 2, "example_seed": 1, "texts_file": "texts.txt", "language": language}}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     write_run(folder, tagged, **origin)
     report.report(
@@ -85,7 +99,7 @@ def tag_first_words(texts: list[str], _: Path) -> list[dict[str, Any]]:
     for number, text in enumerate(texts):
         end = len(text.split()[0])
         names = [Entity(text[:end], "PER", 0, end, 0.5)][:number]
-        segments = highlight_text(text, [(one.start, one.end, one.label, False) for one in names])
+        segments = highlight_text(text, [Mark(one.start, one.end, one.label) for one in names])
         tagged.append({"entities": names, "segments": segments})
     return tagged
 
@@ -108,7 +122,7 @@ def write_run(
         words.append(TaggedWords(predicted, [round(0.99 - 0.01 * number, 2)] * n, 0))
         ids.append([tag_set.id_of(tag) for tag in predicted])
     split = score_split(sentences, rows, TaggedSplit(words, ids, loss=0.5, padding_share=0.0))
-    details = describe_split(split, tag_set)
+    details = describe_split(split, tag_set, n_samples=20, seed=0)
     subtoken_f1 = details["subtoken"]["f1"]
     headline = Headline.of_split(split, subtoken_f1=subtoken_f1, n_samples=20, seed=0).to_dict()
 
@@ -120,9 +134,19 @@ def write_run(
         "entities": sum(counts.values()),
         "entities_by_label": counts,
         "sha256": "0" * 64,
+        "duplicates": 0,
+        "duplicates_in_train": 1_234,
     }
     files = {
-        "data": {"source": source, "train": facts, "validation": facts, "test": facts},
+        "data": {
+            "source": source,
+            "format": "GermEval's four columns",
+            "scheme": "iob2 (B-PER)",
+            "names": dict.fromkeys(NAME_COUNTS, 1),
+            "train": facts,
+            "validation": facts,
+            "test": facts,
+        },
         "checkpoint": {
             "checkpoint": checkpoint,
             "kind": "folder",
@@ -149,4 +173,7 @@ def write_run(
     write_predictions(folder / "predictions.parquet", list_predictions(split))
     tags = tags_of_labels({*labels, "PER"})
     write_json(folder / "models/ner/config.json", {"id2label": dict(enumerate(tags))})
-    write_json(folder / "models/ner/run_config.json", {"seed": 1, "train": {"lr": 0.1, "epochs": 2}})
+    write_json(
+        folder / "models/ner/run_config.json",
+        {"seed": 1, "tokenize": {"max_length": 128}, "train": {"lr": 0.1, "epochs": 2}},
+    )

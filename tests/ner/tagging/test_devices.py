@@ -15,6 +15,7 @@ from ner.tagging.tagger import Tagger
 from ner.training.arguments import training_arguments
 from ner.training.results import describe_environment
 from tests.ner.training.test_arguments import make_params
+from tests.support.import_graph import OURS
 from tests.support.pipeline_clone import ROOT
 
 TOO_OLD = "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver"
@@ -151,7 +152,7 @@ def test_another_runtime_error_is_a_bug_with_its_traceback():
 def test_no_other_module_asks_pytorch_for_a_device():
     asking = {
         path.relative_to(ROOT).as_posix()
-        for folder in ("ner", "stages", "tools")
+        for folder in OURS
         for path in (ROOT / folder).rglob("*.py")
         if any(
             words in path.read_text(encoding="utf-8")
