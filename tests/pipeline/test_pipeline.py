@@ -223,6 +223,11 @@ def test_a_fresh_clone_that_pulls_runs_nothing(clone, tmp_path):
     assert fresh.repro() == set()
     assert fresh.run("git", "status", "--porcelain") == ""
 
+    # DVC restores from its cache what `dvc checkout` is told to; repro alone would train again.
+    shutil.rmtree(fresh.root / "models/ner")
+    fresh.run("dvc", "checkout")
+    assert fresh.repro() == set()
+
 
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
