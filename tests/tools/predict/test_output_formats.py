@@ -17,6 +17,7 @@ from tools.predict.output_formats import (
     OutputFormat,
     TerminalText,
     format_json,
+    hold_line,
     make_table,
     read_records,
 )
@@ -104,3 +105,16 @@ def test_whole_records_are_read_back_and_a_torn_one_is_not(form, n_torn):
     found = [record for _, record in records]
     expected = [row.text if form is OutputFormat.JSONL else [w.text for w in row.words] for row in rows]
     assert found == expected[: len(ends)]
+
+
+@pytest.mark.parametrize(
+    ("word", "held"),
+    [
+        pytest.param("\n", "_", id="line-end"),
+        pytest.param("a\tb", "a_b", id="tab"),
+        pytest.param("  ", "__", id="blanks"),
+        pytest.param("New York", "New York", id="blank-within"),
+    ],
+)
+def test_a_word_stays_one_column_of_one_line(word, held):
+    assert hold_line(word) == held
