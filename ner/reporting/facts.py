@@ -10,6 +10,7 @@ from ner.annotation.labels import label_of
 from ner.annotation.sentences import SPLITS
 from ner.core.errors import PipelineError
 from ner.core.files import read_json
+from ner.core.number_types import CHOSEN
 from ner.evaluation.headline_file import read_headlines
 from ner.reporting.highlight import Mark, highlight_text, style_labels
 from ner.reporting.model_card import (
@@ -67,6 +68,7 @@ def read_facts(metrics_dir: Path, tagger_dir: Path, language: str) -> dict[str, 
     facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in METRICS}
     headlines = read_headlines(metrics_dir / "evaluate.json")
     data, checkpoint, run = facts["data"], facts["checkpoint"], read_run_config(tagger_dir)
+    settings = {section: value for section, value in run.items() if section != CHOSEN}
     model = {key: checkpoint[key] for key in ("checkpoint", "revision") if checkpoint[key]}
     tags = read_json(tagger_dir / "config.json")["id2label"].values()
     labels = {label for tag in tags if (label := label_of(tag)) is not None}
@@ -83,7 +85,7 @@ def read_facts(metrics_dir: Path, tagger_dir: Path, language: str) -> dict[str, 
         "encoder": name_encoder(checkpoint),
         "licence": find_licence(checkpoint),
         "styles": style_labels(labels),
-        "params": format_yaml({"data": {"source": data["source"]}, "model": model, **run}),
+        "params": format_yaml({"data": {"source": data["source"]}, "model": model, **settings}),
         "card": format_yaml(describe_card(data, checkpoint, headlines["test"], language)),
     }
 

@@ -6,6 +6,7 @@ Each row goes through the function of the stage that reads such an input; some g
 import functools
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -35,6 +36,7 @@ def project(tmp_path, monkeypatch):
     """Work in an empty project folder with the default parameters."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(PARAMS_TEXT, encoding="utf-8")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     return tmp_path
 
 

@@ -61,6 +61,26 @@ def test_texts_of_the_command_line_come_out_as_json_with_their_offsets():
     assert all(value["text"][one["start"] : one["end"]] == one["text"] for one in value["entities"])
 
 
+@pytest.mark.parametrize(
+    ("options", "precision"),
+    [
+        pytest.param([], "auto", id="the-taggers-own"),
+        pytest.param(["--precision", "bf16"], "bf16", id="asked-for"),
+    ],
+)
+@pytest.mark.usefixtures("tagger")
+def test_the_number_type_reaches_the_tagger(monkeypatch, options, precision):
+    loaded = []
+
+    def load(*arguments):
+        loaded.append(arguments)
+        return CapitalTagger()
+
+    monkeypatch.setattr(predict, "load", load)
+    run(TWEET, *options)
+    assert loaded == [(Path("models/ner"), None, precision)]
+
+
 @pytest.mark.usefixtures("tagger")
 def test_each_line_of_standard_input_gives_a_line():
     values = [json.loads(line) for line in run(text="Ems\n\nBonn und\n").splitlines()]
