@@ -12,6 +12,7 @@ from ner.core.files import read_json
 from ner.evaluation.headline_file import read_headlines
 from ner.reporting.highlight import Mark, highlight_text, style_labels
 from ner.reporting.model_card import describe_card, find_licence, format_yaml, name_corpus, name_encoder
+from ner.tagging.levels import INNER_TAGS
 
 METRICS = ("data", "checkpoint", "tokenize", "train", "scores")
 TABLES = ("training_curve", "labels", "confusion", "calibration", "groups")
@@ -50,6 +51,7 @@ def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
     data, checkpoint, run = facts["data"], facts["checkpoint"], read_json(tagger_dir / "run_config.json")
     model = {key: checkpoint[key] for key in ("checkpoint", "revision") if checkpoint[key]}
     tags = read_json(tagger_dir / "config.json")["id2label"].values()
+    params = {key: value for key, value in run.items() if key != INNER_TAGS}
     labels = {label for tag in tags if (label := label_of(tag)) is not None}
     return {
         **facts,
@@ -59,7 +61,7 @@ def read_facts(metrics_dir: Path, tagger_dir: Path) -> dict[str, Any]:
         "encoder": name_encoder(checkpoint),
         "licence": find_licence(checkpoint),
         "styles": style_labels(labels),
-        "params": format_yaml({"data": {"source": data["source"]}, "model": model, **run}),
+        "params": format_yaml({"data": {"source": data["source"]}, "model": model, **params}),
         "card": format_yaml(describe_card(data, checkpoint, headlines["test"])),
     }
 
