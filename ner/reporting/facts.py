@@ -21,6 +21,7 @@ from ner.reporting.model_card import (
     name_encoder,
     name_language,
 )
+from ner.tagging.levels import INNER_TAGS
 from ner.windows.run_config import read_run_config
 
 METRICS = ("data", "checkpoint", "tokenize", "train", "scores")
@@ -68,7 +69,7 @@ def read_facts(metrics_dir: Path, tagger_dir: Path, language: str) -> dict[str, 
     facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in METRICS}
     headlines = read_headlines(metrics_dir / "evaluate.json")
     data, checkpoint, run = facts["data"], facts["checkpoint"], read_run_config(tagger_dir)
-    settings = {section: value for section, value in run.items() if section != CHOSEN}
+    settings = {section: value for section, value in run.items() if section not in (CHOSEN, INNER_TAGS)}
     model = {key: checkpoint[key] for key in ("checkpoint", "revision") if checkpoint[key]}
     tags = read_json(tagger_dir / "config.json")["id2label"].values()
     labels = {label for tag in tags if (label := label_of(tag)) is not None}

@@ -38,8 +38,9 @@ def ask(revision: str = COMMIT) -> hub.HubRepo:
     return hub.ask_hub("org/encoder", repo_type="model", revision=revision, parameter="model.checkpoint")
 
 
+@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("revision", [COMMIT, "main"])
-def test_what_the_cache_holds_of_a_commit_is_taken_and_said(cache, tmp_path, caplog, revision):
+def test_what_the_cache_holds_of_a_commit_is_taken_and_said(tmp_path, caplog, revision):
     repo = ask(revision)
     assert repo.commit == COMMIT
     hub.download_files(repo, [file.name for file in repo.files], tmp_path / "encoder")
@@ -48,9 +49,10 @@ def test_what_the_cache_holds_of_a_commit_is_taken_and_said(cache, tmp_path, cap
     assert f"offline mode: commit {COMMIT[:12]} is taken from" in caplog.text
 
 
+@pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("revision", ["f" * 40, "refs/convert/parquet", "../../x", "v1"])
-def test_what_the_cache_lacks_is_one_line_with_the_command(cache, revision):
-    with pytest.raises(PipelineError, match="offline mode .*does not hold it.* hf download org/encoder"):
+def test_what_the_cache_lacks_is_one_line_with_the_command(revision):
+    with pytest.raises(PipelineError, match=r"offline mode .*does not hold it.* hf download org/encoder"):
         ask(revision)
 
 
