@@ -66,10 +66,9 @@ def send_text(browser: Any) -> None:  # noqa: ANN401 - selenium's driver
     """Press the button below the text that the page comes with, and wait for the entities."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    text = "document.getElementById('text')"
-    browser.execute_script(
-        f"{text}.value = {text}.value.replace(/ \\p{{Emoji_Presentation}}/u, '')"
-    )  # no font
+    # Without the emoji of that text, for which a server has no font.
+    field = "document.getElementById('text')"
+    browser.execute_script(f"{field}.value = {field}.value.replace(/ \\p{{Emoji_Presentation}}/u, '')")
     browser.find_element("id", "send").click()
     WebDriverWait(browser, ANSWER_SECONDS).until(
         lambda driver: driver.find_element("id", "result").is_displayed()
