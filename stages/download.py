@@ -1,7 +1,8 @@
 """Stages `download_corpus` and `download_checkpoint`: bring both into one form, checked.
 
-`corpus` reads what `data.source` names and writes Parquet (`data/raw`) and its figures
-(`metrics/data.json`). `checkpoint` fetches what `model.checkpoint` names into `models/pretrained`.
+`corpus` reads what `data.source` names and writes Parquet (`data/raw`), its figures (`metrics/data.json`)
+and what an annotator should look at (`metrics/findings.csv`). `checkpoint` fetches what `model.checkpoint`
+names into `models/pretrained`.
 """
 
 import argparse
@@ -18,19 +19,13 @@ from ner.core.inputs import guard_inputs
 from ner.core.params import Params, load_params
 from ner.sources.corpus import open_corpus, write_corpus
 from ner.sources.pretrained import fetch_checkpoint
+from ner.sources.settings import DataParams
 from ner.sources.trial import try_checkpoint
+from ner.text.splitting import split_text
 
 logger = logging.getLogger(__name__)
 
 PARAMS_FILE = Path("params.yaml")
-
-
-class DataParams(Params):
-    """Section `data`: where the corpus comes from."""
-
-    source: str = Field(
-        description="A folder of TSV or CoNLL files, or a YAML file that names a Hub dataset."
-    )
 
 
 class ModelParams(Params):
@@ -52,10 +47,11 @@ class CheckpointStageParams(Params):
     model: ModelParams
 
 
-def download_corpus(raw_dir: Path, facts_file: Path) -> None:
+def download_corpus(raw_dir: Path, facts_file: Path, findings_file: Path) -> None:
     """Run the stage `download_corpus`."""
-    with open_corpus(load_params(PARAMS_FILE, CorpusStageParams).data.source) as corpus:
-        facts = write_corpus(corpus, raw_dir)
+    params = load_params(PARAMS_FILE, CorpusStageParams).data
+    with open_corpus(params, split_text) as corpus:
+        facts = write_corpus(corpus, raw_dir, findings_file, params)
     write_json(facts_file, facts)
     for split in SPLITS:
         counts = [facts[split][key] for key in ("sentences", "words", "entities")]
@@ -77,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="what", required=True)
     corpus = commands.add_parser("corpus")
-    for name in ("raw_dir", "facts_file"):
+    for name in ("raw_dir", "facts_file", "findings_file"):
         corpus.add_argument(name, type=Path)
     checkpoint = commands.add_parser("checkpoint")
     for name in ("encoder_dir", "origin_file"):

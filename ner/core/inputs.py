@@ -100,7 +100,7 @@ class StageInputs:
 
     @property
     def key(self) -> str:
-        """Name the inputs by one hash."""
+        """Return one hash of all inputs."""
         hashes = sorted((name, state.sha256) for name, state in self.files.items())
         text = repr((sorted(self.params.items()), hashes))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

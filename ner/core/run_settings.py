@@ -1,4 +1,4 @@
-"""Section `run` of params.yaml: how results are computed, never what they are."""
+"""Section `run` of params.yaml: settings that cannot change a result."""
 
 from pydantic import Field, PositiveInt
 
@@ -6,7 +6,7 @@ from ner.core.params import Params
 
 
 class RunParams(Params):
-    """Section `run`: how it is computed. Nothing here can change a result, so no stage is rerun for it."""
+    """Section `run`. Nothing here can change a result, so a change reruns no stage."""
 
     checkpoint_steps: PositiveInt = Field(
         description="Optimiser steps between two checkpoints, from which an interrupted run goes on."
@@ -15,7 +15,7 @@ class RunParams(Params):
         min_length=1, description="What starts fine_tune: python, torchrun or accelerate launch with options."
     )
     subtokens_per_batch: PositiveInt | None = Field(
-        description="Most subtokens in a batch when tagging, padding included; null: what suits the device."
+        description="Most subtokens in a batch when tagging, padding included; null: set for the CPU or GPU."
     )
 
 

@@ -1,4 +1,4 @@
-"""Sentences worth looking at: some at random, and those where the tagger was surest of a mistake."""
+"""Sentences worth looking at: random ones, and those with the most confident mistakes."""
 
 import random
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from ner.reporting.highlight import Segment, highlight_spans
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A sentence of the corpus with its gold and its predicted names.
+    """A sentence of the corpus with its gold and its predicted entities.
 
     Args:
         id: The sentence's id in its split.
-        gold: The sentence cut at its gold names.
-        predicted: The same cut at the tagger's.
+        gold: The sentence cut at its gold entities.
+        predicted: The same, cut at the predicted entities.
         mistake: What to look at, None for a random sentence.
-        score: How sure the tagger was of that mistake, from 0 to 1.
+        score: The tagger's score for that mistake, from 0 to 1.
     """
 
     id: str
@@ -37,10 +37,9 @@ def pick_random(predictions: Sequence[Prediction], n_examples: int, seed: int) -
 
 
 def pick_mistakes(predictions: Sequence[Prediction], n_examples: int) -> dict[Kind, list[Example]]:
-    """Pick the sentences with the surest mistake of each kind, the surest first, each sentence once.
+    """Pick the sentences with the most confident mistakes of each kind, in that order, each sentence once.
 
-    How sure the tagger was is the mean score of the predicted name's words; of the gold name's, where it
-    was missed.
+    Confidence is the mean score of the predicted entity's words, or of the gold entity's if it was missed.
 
     Args:
         predictions: A whole split.

@@ -9,6 +9,7 @@ import pandas as pd
 from ner.annotation.labels import label_of
 from ner.core.errors import PipelineError
 from ner.core.files import read_json
+from ner.evaluation.headline_file import read_headlines
 from ner.reporting.highlight import highlight_text, style_labels
 from ner.reporting.model_card import (
     describe_card,
@@ -20,7 +21,7 @@ from ner.reporting.model_card import (
 )
 from ner.windows.run_config import read_run_config
 
-METRICS = ("data", "checkpoint", "tokenize", "train", "evaluate", "scores")
+METRICS = ("data", "checkpoint", "tokenize", "train", "scores")
 TABLES = ("training_curve", "labels", "confusion", "calibration", "groups")
 NAME_COLUMNS = dict.fromkeys(("label", "actual", "predicted", "property", "group"), "str")
 TIMED_STAGES = ("fine_tune", "evaluate")
@@ -53,12 +54,14 @@ def read_texts(path: Path) -> list[str]:
 def read_facts(metrics_dir: Path, tagger_dir: Path, language: str) -> dict[str, Any]:
     """Collect what is known of a run: corpus, encoder, parameters, scores, speed."""
     facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in METRICS}
+    headlines = read_headlines(metrics_dir / "evaluate.json")
     data, checkpoint, run = facts["data"], facts["checkpoint"], read_run_config(tagger_dir)
     model = {key: checkpoint[key] for key in ("checkpoint", "revision") if checkpoint[key]}
     tags = read_json(tagger_dir / "config.json")["id2label"].values()
     labels = {label for tag in tags if (label := label_of(tag)) is not None}
     return {
         **facts,
+        "evaluate": {split: one.to_dict() for split, one in headlines.items()},
         "speed": {stage: read_json(metrics_dir / "speed" / f"{stage}.json") for stage in TIMED_STAGES},
         "corpus": name_corpus(data),
         "language": language,
@@ -67,7 +70,7 @@ def read_facts(metrics_dir: Path, tagger_dir: Path, language: str) -> dict[str, 
         "licence": find_licence(checkpoint),
         "styles": style_labels(labels),
         "params": format_yaml({"data": {"source": data["source"]}, "model": model, **run}),
-        "card": format_yaml(describe_card(data, checkpoint, facts["evaluate"]["test"], language)),
+        "card": format_yaml(describe_card(data, checkpoint, headlines["test"], language)),
     }
 
 

@@ -1,4 +1,4 @@
-"""A sentence cut into runs of text inside and outside of names, ready to be marked up."""
+"""A sentence cut into runs of text inside and outside of entities, ready to be marked up."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ NO_BLANK_AFTER = frozenset("([„")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of text: a name with its label, or what stands between names (`label` is None).
+    """A run of text: an entity with its label, or the text between entities (`label` is None).
 
     Args:
-        is_focus: Whether it is the name that the reader should look at.
+        is_focus: Whether it is the entity that the reader should look at.
     """
 
     text: str
@@ -61,7 +61,7 @@ def highlight_text(text: str, ranges: Iterable[tuple[int, int, str, bool]]) -> l
 
 
 def style_labels(labels: Collection[str]) -> dict[str, str]:
-    """Give each label its classes of the style sheet: a hue for its stem, a border for `deriv` and `part`.
+    """Assign style-sheet classes to each label: a hue for its stem, a border for `deriv` and `part`.
 
     Args:
         labels: All labels of the corpus. Shape: (n_labels,).

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from ner.evaluation.headline import Headline
+
 TASK = "token-classification"
 LANGUAGES = {
     "cs": "Czech",
@@ -22,7 +24,6 @@ LANGUAGES = {
     "pt": "Portuguese",
     "sv": "Swedish",
 }
-METRICS = ("precision", "recall", "f1")
 # What a checkpoint does not say of itself: the Hub's name for it, and its licence. Unknown ones are left
 # out of the card rather than guessed.
 KNOWN_ENCODERS = {
@@ -50,23 +51,24 @@ def name_encoder(checkpoint: Mapping[str, Any]) -> str:
 
 
 def find_licence(checkpoint: Mapping[str, Any]) -> str | None:
-    """Give the licence of the encoder of `metrics/checkpoint.json`, None where it is not known."""
+    """Return the licence of the encoder of `metrics/checkpoint.json`, None if it is not known."""
     return KNOWN_ENCODERS.get(str(checkpoint["checkpoint"]).partition("#")[0], ("", None))[1]
 
 
 def describe_card(
-    data: Mapping[str, Any], checkpoint: Mapping[str, Any], scores: Mapping[str, float], language: str
+    data: Mapping[str, Any], checkpoint: Mapping[str, Any], headline: Headline, language: str
 ) -> dict[str, Any]:
-    """Give the metadata header of a model card, under the keys that the Hub documents.
+    """Return the metadata header of a model card, under the keys that the Hub documents.
 
     Args:
         data: `metrics/data.json`.
         checkpoint: `metrics/checkpoint.json`.
-        scores: Headline scores of the test split.
+        headline: Of the test split.
         language: Code of the corpus's language.
     """
     corpus, encoder, licence = name_corpus(data), name_encoder(checkpoint), find_licence(checkpoint)
     is_on_hub = checkpoint["kind"] == "hub" or licence is not None
+    scores = {"precision": headline.precision, "recall": headline.recall, "f1": headline.f1}
     dataset = {"name": corpus, "type": corpus, "split": "test"}
     if data.get("revision"):
         dataset["revision"] = data["revision"]
@@ -78,7 +80,7 @@ def describe_card(
         "tags": ["named-entity-recognition"],
         **({"base_model": encoder} if is_on_hub else {}),
         **({"datasets": [data["dataset"]]} if data.get("dataset") else {}),
-        "metrics": list(METRICS),
+        "metrics": list(scores),
         "model-index": [
             {
                 "name": f"{PurePath(encoder).name}-{PurePath(corpus).name}-ner",
@@ -87,8 +89,8 @@ def describe_card(
                         "task": {"type": TASK, "name": "Named-entity recognition"},
                         "dataset": dataset,
                         "metrics": [
-                            {"type": name, "name": f"{name} on words, strict IOB2", "value": scores[name]}
-                            for name in METRICS
+                            {"type": name, "name": f"{name} on words, strict IOB2", "value": score}
+                            for name, score in scores.items()
                         ],
                     }
                 ],

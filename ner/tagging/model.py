@@ -10,6 +10,7 @@ from transformers.utils import logging as transformers_logging
 
 from ner.annotation.labels import TagSet
 from ner.core.errors import PipelineError
+from ner.tagging.heads import load_inner_head
 from ner.tagging.weights import REMEDY, check_finite, check_layers, check_number_types
 from ner.windows.alignment import IGNORE_ID
 from ner.windows.tokenized import TokenizedWindow
@@ -35,14 +36,16 @@ def load_encoder(encoder_dir: Path, tag_set: TagSet) -> PreTrainedModel:
 
 
 def load_tagger_model(tagger_dir: Path) -> PreTrainedModel:
-    """Load a fine-tuned tagger in float32.
+    """Load a fine-tuned tagger in float32, with the inner head where it has one.
 
     Raises:
         PipelineError: If transformers cannot load the folder, or its weights cannot be used.
     """
     if not tagger_dir.is_dir():
         raise PipelineError(f"{tagger_dir}: no such folder.", remedy="train a tagger: dvc repro fine_tune")
-    return _load_model(tagger_dir, has_new_head=False)
+    model = _load_model(tagger_dir, has_new_head=False)
+    load_inner_head(model, tagger_dir)
+    return model
 
 
 class WindowCollator:
@@ -50,23 +53,38 @@ class WindowCollator:
 
     Args:
         pad_id: The subtoken to pad with.
+        n_levels: Levels whose targets are wanted: 1, the outer one, or 2.
     """
 
-    def __init__(self, pad_id: int | None) -> None:
-        self.pad_id = pad_id or 0
+    def __init__(self, pad_id: int | None, n_levels: int = 1) -> None:
+        self.pad_id, self.n_levels = pad_id or 0, n_levels
 
     def __call__(self, rows: Sequence[TokenizedWindow]) -> dict[str, torch.Tensor]:
-        """Give the arguments of the model's forward pass, each of shape (n_rows, longest row)."""
+        """Give the arguments of the model's forward pass, each of shape (n_rows, longest row).
+
+        The targets, `labels`, of two levels are of shape (n_rows, longest row, 2).
+        """
         input_ids = [torch.tensor(row.window.input_ids) for row in rows]
         columns = {
             "input_ids": (input_ids, self.pad_id),
             "attention_mask": ([torch.ones_like(ids) for ids in input_ids], 0),
-            "labels": ([torch.tensor(row.targets) for row in rows], IGNORE_ID),
+            "labels": ([self._targets(row) for row in rows], IGNORE_ID),
         }
         return {
             name: pad_sequence(tensors, batch_first=True, padding_value=value)
             for name, (tensors, value) in columns.items()
         }
+
+    def _targets(self, row: TokenizedWindow) -> torch.Tensor:
+        outer = torch.tensor(row.targets)
+        if self.n_levels == 1:
+            return outer
+        inner = (
+            torch.full_like(outer, IGNORE_ID)
+            if row.inner_targets is None
+            else torch.tensor(row.inner_targets)
+        )
+        return torch.stack([outer, inner], dim=-1)
 
 
 def _load_model(folder: Path, *, has_new_head: bool, **settings: object) -> PreTrainedModel:

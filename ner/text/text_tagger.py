@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ner.annotation.labels import TagSet
 from ner.annotation.spans import Span, decode_spans, encode_tags
+from ner.core.number_types import TaggingPrecision
 from ner.tagging.decoding import TaggedWords
 from ner.text.splitting import Word, split_text
 from ner.windows.alignment import IGNORE_ID, cut_windows
@@ -103,7 +104,9 @@ class TextTagger:
         self.max_length, self.stride = max_length, stride
 
     @classmethod
-    def load(cls, tagger_dir: Path, *, subtokens_per_batch: int | None = None) -> "TextTagger":
+    def load(
+        cls, tagger_dir: Path, *, subtokens_per_batch: int | None = None, precision: TaggingPrecision = "auto"
+    ) -> "TextTagger":
         """Load a fine-tuned tagger with the window settings of its training.
 
         Raises:
@@ -111,7 +114,8 @@ class TextTagger:
         """
         from ner.tagging.tagger import Tagger  # torch, which the tagger on ONNX Runtime does without
 
-        return cls.around(Tagger.load(tagger_dir, subtokens_per_batch=subtokens_per_batch), tagger_dir)
+        tagger = Tagger.load(tagger_dir, subtokens_per_batch=subtokens_per_batch, precision=precision)
+        return cls.around(tagger, tagger_dir)
 
     @classmethod
     def around(cls, tagger: WindowTagger, tagger_dir: Path) -> "TextTagger":
@@ -124,6 +128,18 @@ class TextTagger:
         tokenizer = WordTokenizer.load(tagger_dir)
         settings = read_window_settings(tagger_dir, tokenizer)
         return cls(tagger, tokenizer, max_length=settings.max_length, stride=settings.stride)
+
+    def split(self, text: str) -> list[list[Word]]:
+        """Split a text into sentences of words. Shape: (n_sentences, n_words)."""
+        return split_text(text)
+
+    def count_subtokens(self, sentences: Sequence[Sequence[str]]) -> list[int]:
+        """Count the subtokens of sentences, without those that overlapping windows repeat.
+
+        Args:
+            sentences: Shape: (n_sentences, n_words).
+        """
+        return [sum(map(len, pieces)) for pieces in self.tokenizer.encode(sentences)]
 
     def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[TaggedWords]:
         """Tag sentences that are already split into words. Shape of both: (n_sentences, n_words)."""

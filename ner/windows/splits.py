@@ -96,9 +96,22 @@ def check_lengths(params: TokenizeParams, tokenizer: WordTokenizer, file: Path =
 
 
 def tokenize_split(
-    raw_file: Path, tokenizer: WordTokenizer, params: TokenizeParams, counts: SplitCounts
+    raw_file: Path,
+    tokenizer: WordTokenizer,
+    params: TokenizeParams,
+    counts: SplitCounts,
+    *,
+    has_inner: bool = False,
 ) -> Iterator[TokenizedWindow]:
-    """Turn the sentences of a split into windows, batch by batch, and count them into `counts`."""
+    """Turn the sentences of a split into windows, batch by batch, and count them into `counts`.
+
+    Args:
+        raw_file: The split.
+        tokenizer: The encoder's.
+        params: How to cut and align.
+        counts: What is counted goes here.
+        has_inner: Whether windows get targets of the inner level too.
+    """
     tag_set = read_tag_set(raw_file)
     n_special = len(tokenizer.prefix) + len(tokenizer.suffix)
     sentences = iterate_split(raw_file)
@@ -110,6 +123,7 @@ def tokenize_split(
             )
             counts.add(sentence, pieces, n_truncated)
             tag_ids = [tag_set.id_of(tag) for tag in sentence.outer]
+            inner_ids = [tag_set.id_of(tag) for tag in sentence.inner or ()] if has_inner else None
             for window in cut_windows(
                 pieces,
                 prefix=tokenizer.prefix,
@@ -117,7 +131,10 @@ def tokenize_split(
                 max_length=params.max_length,
                 stride=params.stride,
             ):
-                targets = align_tag_ids(window, tag_ids, label_all_tokens=params.label_all_tokens)
+                targets, *inner_targets = (
+                    align_tag_ids(window, ids, label_all_tokens=params.label_all_tokens)
+                    for ids in ([tag_ids] if inner_ids is None else [tag_ids, inner_ids])
+                )
                 counts.add_window(window, targets, tag_set)
-                yield TokenizedWindow(number, window, targets)
+                yield TokenizedWindow(number, window, targets, *inner_targets)
             number += 1

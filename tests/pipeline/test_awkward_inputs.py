@@ -6,6 +6,7 @@ Each row goes through the function of the stage that reads such an input; some g
 import functools
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -35,6 +36,7 @@ def project(tmp_path, monkeypatch):
     """Work in an empty project folder with the default parameters."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(PARAMS_TEXT, encoding="utf-8")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)  # names the sections, and what a stage depends on
     return tmp_path
 
 
@@ -72,7 +74,7 @@ def write_corpus(folder, files):
 
 def download_corpus():
     """Run the stage as dvc.yaml does."""
-    download.download_corpus(Path("data/raw"), Path("metrics/data.json"))
+    download.download_corpus(Path("data/raw"), Path("metrics/data.json"), Path("metrics/findings.csv"))
 
 
 CONTROL = "1\t\x07\tO\tO\n2\t\x1b[31m\tB-LOC\tO\n3\t\x96\tI-LOC\tO\n"
@@ -218,6 +220,7 @@ STAGES = {
     "train": functools.partial(fine_tune, *[NOWHERE] * 7),
     "evaluate": functools.partial(evaluate.evaluate, *[NOWHERE] * 9),
     "report": functools.partial(report.report, *[NOWHERE] * 5),
+    "run": functools.partial(fine_tune, *[NOWHERE] * 7),
 }
 DEFAULTS = YAML(typ="safe").load(PARAMS_TEXT)
 KEYS = [
@@ -412,8 +415,9 @@ def test_a_checkpoint_that_is_not_found(project, checkpoint, expected):
         *("XLNetLMHeadModel", "ModernBertForMaskedLM", "DebertaV2Model", "BertForTokenClassification"),
     ],
 )
-def test_an_encoder_is_taken_by_whatever_class_it_is_published(project, architecture):
-    """Also one with a head for another number of labels: it gets a fresh one."""
+def test_an_encoder_is_taken_by_whatever_class_it_is_published(project, monkeypatch, architecture):
+    """Also one with a head for another number of labels: it gets a fresh one. Its weights are invented."""
+    monkeypatch.setattr(download, "try_checkpoint", lambda *_: None)
     fetch(project, "encoder", config(architectures=[architecture], id2label={"0": "X"}))
     assert Path("models/pretrained/model.safetensors").read_bytes() == WEIGHTS
 
@@ -473,7 +477,7 @@ def test_a_hub_that_does_not_help(project, impatient, monkeypatch, server, expec
     ("arguments", "prepare", "expected"),
     [
         pytest.param(
-            ["stages.download", "corpus", "data/raw", "metrics/data.json"],
+            ["stages.download", "corpus", "data/raw", "metrics/data.json", "metrics/findings.csv"],
             lambda folder: write_corpus(folder, {"dev.tsv": "1\t\x1b[2J\tI-LOC\tO\n"}),
             r"dev\.tsv:1: I-LOC continues nothing",
             id="orphan-tag",

@@ -253,7 +253,7 @@ def test_a_read_only_folder_ends_in_one_line(tmp_path, monkeypatch, capsys):
         line = one_line(lambda: download.download_corpus(disk / "raw", Path("facts.json")), capsys)
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
-    assert f"{disk / 'raw'}: Read-only file system. Remedy: see to who may" in line
+    assert f"{disk / 'raw'}: Read-only file system. Remedy: change who may" in line
 
 
 def test_metrics_with_merge_markers_are_one_line_that_names_the_file(tmp_path):

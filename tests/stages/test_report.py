@@ -160,7 +160,7 @@ def test_a_licence_that_is_not_known_is_left_out(write_report):
     card = ModelCard.load(write_report(HOSTILE, source="data/no: [yes]") / "MODEL_CARD.md")
     assert card.data.license is None
     assert card.data.base_model is None
-    assert "add it before you publish" in card.text
+    assert "Add it before you publish" in card.text
 
 
 def test_a_missing_file_of_texts_is_one_line(tmp_path):

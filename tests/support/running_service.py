@@ -5,37 +5,59 @@ import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
 
-import uvicorn
-
+from ner.tagging.decoding import TaggedWords
+from ner.text.splitting import Word
 from tools.serve.command import bind, format_address
+from tools.serve.limits import Limits
+from tools.serve.server import DrainingServer
 from tools.serve.service import make_service
-from tools.serve.tagging_queue import Limits, TaggingQueue
+from tools.serve.tagging_queue import TaggingQueue
 
 LABELS = ["LOC", "LOCderiv", "LOCpart", "ORG", "PER"]
 SECONDS = 20  # that a test waits for what comes at once unless the code is broken
 
 
 class GatedTagger:
-    """Takes capitalised words for persons, markup and all; waits at a gate; fails on the word `fail`."""
+    """Takes capitalised words for persons, markup and all; waits at a gate; fails on the word `fail`.
+
+    A line is a sentence; a word is a subtoken. `calls` holds the sentences of each call.
+    """
 
     def __init__(self):
         self.calls = []
         self.entered = threading.Event()
         self.gate = threading.Event()
+        self.error = KeyError
 
-    def tag_texts(self, texts):
+    def split(self, text):
+        """Split at white space and at signs."""
+        lines = [
+            [
+                Word(m[0], line.start() + m.start(), line.start() + m.end())
+                for m in re.finditer(r"(<b>)?\w+(</b>)?|\S", line[0])
+            ]
+            for line in re.finditer(r"[^\n]+", text)
+        ]
+        return [line for line in lines if line]
+
+    def count_subtokens(self, sentences):
+        """Count words."""
+        return [len(words) for words in sentences]
+
+    def tag_words(self, sentences):
         """Note the call and wait."""
-        self.calls.append(list(texts))
+        self.calls.append([" ".join(words) for words in sentences])
         self.entered.set()
         assert self.gate.wait(SECONDS)
-        if any("fail" in text for text in texts):
-            raise KeyError(f"quotes {texts}")
+        if any("fail" in words for words in sentences):
+            raise self.error(f"quotes {sentences}")
         return [
-            [
-                SimpleNamespace(start=m.start(), end=m.end(), label="PER", text=m[0], score=0.875)
-                for m in re.finditer(r"(<b>)?[A-ZÖ]\w+(</b>)?", text)
-            ]
-            for text in texts
+            TaggedWords(
+                ["B-PER" if re.match(r"(<b>)?[A-ZÖ]", word) else "O" for word in words],
+                [0.875] * len(words),
+                0,
+            )
+            for words in sentences
         ]
 
 
@@ -59,18 +81,16 @@ class CountingQueue(TaggingQueue):
 
 
 @contextmanager
-def run_service(*, is_open=False, **limits):
+def run_service(*, is_open=False, grace_seconds=SECONDS, connections=None, allow_hosts=(), **limits):
     """Serve on a free port; the gate is opened at the end, so that everything is answered."""
     tagger = GatedTagger()
     if is_open:
         tagger.gate.set()
     queue = CountingQueue(tagger, Limits(**limits))
     listener = bind("127.0.0.1", 0)
-    listener.listen()
     url = format_address(listener)
-    service = make_service(queue, model="models/fake", labels=LABELS)
-    config = uvicorn.Config(service, http="h11", ws="none", log_config=None, access_log=False)
-    server = uvicorn.Server(config)
+    service = make_service(queue, model="models/fake", labels=LABELS, allow_hosts=allow_hosts)
+    server = DrainingServer(service, queue, grace_seconds=grace_seconds, limits=connections)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

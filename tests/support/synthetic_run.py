@@ -113,7 +113,7 @@ def write_run(
         words.append(TaggedWords(predicted, [round(0.99 - 0.01 * number, 2)] * n, 0))
         ids.append([tag_set.id_of(tag) for tag in predicted])
     split = score_split(sentences, rows, TaggedSplit(words, ids, loss=0.5, padding_share=0.0))
-    details = describe_split(split, tag_set)
+    details = describe_split(split, tag_set, n_samples=20, seed=0)
     subtoken_f1 = details["subtoken"]["f1"]
     headline = Headline.of_split(split, subtoken_f1=subtoken_f1, n_samples=20, seed=0).to_dict()
 

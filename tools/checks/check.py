@@ -11,6 +11,7 @@ from dvc.repo import Repo
 from rich.console import Console
 
 from ner.core.errors import PipelineError
+from tools.checks.refusals import explain_refusal
 
 
 def find_stale_stages() -> list[str]:
@@ -25,11 +26,7 @@ def find_stale_stages() -> list[str]:
     # A dry run ends at the first stage that would run and whose data is absent.
     stages += re.findall(r"failed to reproduce '([^']+)': \[Errno 2\]", done.stderr)
     if done.returncode and not stages:
-        reason = [line for line in done.stderr.splitlines() if line.strip()]
-        raise PipelineError(
-            f"{' '.join(command)} fails: {reason[0] if reason else done.returncode}.",
-            remedy="mend what DVC names.",
-        )
+        raise explain_refusal(f"{' '.join(command)} fails", done.stderr)
     return list(dict.fromkeys(stages))
 
 
@@ -42,14 +39,30 @@ def find_changed_results() -> list[str]:
         )
 
 
+def find_other_outputs() -> list[str]:
+    """Name the cached outputs in the workspace that are not those of dvc.lock; absent ones are left out."""
+    with Repo() as repo:
+        cached = [out for out in repo.index.outs if out.use_cache and out.hash_info]
+        return sorted(out.def_path for out in cached if out.exists and out.get_hash() != out.hash_info)
+
+
 def find_uncommitted_results() -> list[str]:
-    """Name dvc.lock and the results kept in Git, where the last commit has others or none."""
+    """Name dvc.lock and the results kept in Git, where the last commit has others or none.
+
+    Raises:
+        PipelineError: If Git refuses to read the repository.
+    """
     with Repo() as repo:
         paths = ["dvc.lock", *(out.def_path for out in repo.index.outs if not out.use_cache)]
     command = ["git", "status", "--porcelain", "--no-renames", "--untracked-files=all", "--", *paths]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - paths of dvc.yaml
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - paths of dvc.yaml
+    if done.returncode:
+        raise explain_refusal("git status fails", done.stderr, remedy="mend what Git names.")
     return sorted({line[3:] for line in done.stdout.splitlines()})
 
+
+# HEAD by name: DVC stages dvc.lock, and without it Git would restore what is staged.
+RESTORE = "git checkout HEAD -- dvc.lock metrics && dvc checkout"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -65,7 +78,12 @@ def check() -> None:
     if files := find_changed_results():
         raise PipelineError(
             f"{', '.join(files)}: not what dvc.lock records.",
-            remedy="git checkout dvc.lock metrics, or run dvc repro and commit both.",
+            remedy=f"{RESTORE}, or run dvc repro and commit both.",
+        )
+    if stages and (outputs := find_other_outputs()):
+        raise PipelineError(
+            f"{', '.join(outputs)}: not of this dvc.lock, as after git switch.",
+            remedy="dvc checkout (dvc pull where the cache lacks them), then check again.",
         )
     if stages:
         raise PipelineError(

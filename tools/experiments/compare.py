@@ -1,12 +1,13 @@
 """Compare two results and end with a status that CI can act on: `ner compare`.
 
-Exit status: 0 pass; 1 worse by more than `--max-drop`, which the interval of the difference excludes; 2 not
-comparable, which passes only with `--accept-incomparable`.
+Exit status: 0 pass; 1 worse by more than `--max-drop`, which the interval of the difference excludes; 2 no
+verdict. What is not comparable passes with `--accept-incomparable` alone.
 """
 
 import json
 import os
 import subprocess
+import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,9 +19,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ner.core.command import explain_system_error
 from ner.evaluation.bootstrap import Interval, PairedDifference, paired_difference
 from ner.reporting.pages import escape_markdown
-from tools.experiments.results import WORKSPACE, IncomparableError, Result, Split, read_result
+from tools.experiments.results import LEVEL_METRICS, WORKSPACE, IncomparableError, Result, Split, read_result
 
 N_SAMPLES, SEED = 2_000, 0  # of the paired bootstrap
 SENTENCES_NOTE = (
@@ -122,7 +124,7 @@ def check_comparable(baseline: Sequence[Result], candidate: Sequence[Result]) ->
                 f"{one.revision} and {first.revision} were scored against other gold tags.",
                 remedy="compare with a revision that has the same corpus.",
             )
-        if missing := sorted(first.metrics.keys() - one.metrics.keys()):
+        if missing := sorted(first.metrics.keys() - one.metrics.keys() - LEVEL_METRICS):
             raise IncomparableError(
                 f"{one.revision}: {', '.join(missing)} is missing, which {first.revision} has.",
                 remedy="run dvc repro there and commit.",
@@ -283,6 +285,12 @@ def compare(
     except IncomparableError as error:
         print_refusal(error, form, accepted=accept_incomparable)
         raise typer.Exit(0 if accept_incomparable else 2) from error
+    except Exception as error:  # its status would be 1, which says that the candidate is worse
+        explained = explain_system_error(error)
+        if explained is None:
+            traceback.print_exception(error)
+        typer.echo(f"error: no verdict: {explained or repr(error)}", err=True)
+        raise typer.Exit(2) from error
     print_comparison(comparison, form, f"{candidate} against {baseline}, {split}")
     if not comparison.is_pass:
         typer.echo(f"error: F1 fell by more than {max_drop}, and not by chance.", err=True)

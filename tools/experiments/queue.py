@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,14 +12,16 @@ from typing import Any
 from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc.stage import PipelineStage
 
 from ner.core.errors import PipelineError
 from ner.core.params import flatten, read_yaml, suggest_key
 from tools.checks.check import find_changed_results, find_stale_stages
+from tools.checks.refusals import explain_refusal
 from tools.experiments.results import WORKSPACE
+from tools.experiments.worker import end_abandoned_runs, list_under_way, run_queue
 
 PARAMS_FILE = Path("params.yaml")
-LOG = Path(".dvc/tmp/experiments.log")
 KEY_LENGTH = 10
 
 
@@ -71,17 +74,37 @@ def run_experiments(wanted: Sequence[Experiment]) -> Finished:
 
     missing = [one for one in wanted if one.label not in found]
     if missing:
+        check_cache_place()
+        end_abandoned_runs()
         under_way = list_under_way()
         for one in missing:
             if names[one.label] not in under_way:
                 queue_experiment(names[one.label], one.overrides)
-        run_queue()
+        run_queue([names[one.label] for one in missing])
         found |= find_results({one.label: keys[one.label] for one in missing})
     return Finished(
         revisions={one.label: found[one.label] for one in wanted if one.label in found},
         failed={one.label: names[one.label] for one in wanted if one.label not in found},
         n_started=len(missing),
     )
+
+
+def check_cache_place() -> None:
+    """Refuse a cache whose path DVC cannot write into the configuration of a queued run.
+
+    DVC writes that file in ASCII, whatever the locale; the run then ends before it begins.
+
+    Raises:
+        PipelineError: If the path has another character, as `/home/müller` has.
+    """
+    with Repo() as repo:
+        cache = str(repo.cache.local_cache_dir)
+    if not cache.isascii():
+        link = f"/var/tmp/dvc-cache-{hashlib.sha256(cache.encode()).hexdigest()[:8]}"  # noqa: S108 - the user's to make
+        raise PipelineError(
+            f"{cache}: DVC can queue no run here, since the path of its cache is not ASCII.",
+            remedy=f"give it another name: ln -s {shlex.quote(cache)} {link} && dvc cache dir --local {link}",
+        )
 
 
 def read_params() -> dict[str, Any]:
@@ -115,19 +138,23 @@ def read_inputs() -> dict[str, str]:
     """
     try:
         with Repo() as repo:
-            made = {out.def_path for out in repo.index.outs}
-            inputs = {f"stage {stage.name}": stage.cmd for stage in repo.index.stages}
-            for dep in (dep for stage in repo.index.stages for dep in stage.deps):
+            # A file or folder that `dvc add` or `dvc import-url` tracks is a stage too, without name and
+            # command. What it was imported from is no input of ours: what is here is.
+            stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
+            made = {out.def_path for stage in stages for out in stage.outs}
+            inputs = {f"stage {stage.name}": stage.cmd for stage in stages}
+            for dep in (dep for stage in stages for dep in stage.deps):
                 places = {dep.def_path, *(str(folder) for folder in Path(dep.def_path).parents)}
                 if not isinstance(dep, ParamsDependency) and not places & made:
                     inputs[dep.def_path] = dep.get_hash().value
             return inputs
     except FileNotFoundError as error:
         raise PipelineError(
-            f"{error.filename}: no such file, and a stage reads it.", remedy="restore it."
+            f"{error.filename}: no such file, and a stage reads it.",
+            remedy="restore it: dvc pull, if DVC tracks it.",
         ) from error
     except DvcException as error:
-        raise PipelineError(f"{error}.", remedy="mend what DVC names.") from error
+        raise explain_refusal("dvc.yaml", str(error)) from error
 
 
 def make_key(inputs: Mapping[str, str], params: Mapping[str, Any]) -> str:
@@ -148,13 +175,6 @@ def find_results(keys: Mapping[str, str]) -> dict[str, str]:
     return {label: by_key[key] for label, key in keys.items() if key in by_key}
 
 
-def list_under_way() -> set[str]:
-    """Name the experiments that are queued or running, such as after Ctrl-C."""
-    with Repo() as repo:
-        tasks = repo.experiments.celery_queue.status()
-    return {task["name"] for task in tasks if task["status"] in ("Queued", "Running")}
-
-
 def queue_experiment(name: str, overrides: Mapping[str, Any]) -> None:
     """Queue one experiment.
 
@@ -167,17 +187,6 @@ def queue_experiment(name: str, overrides: Mapping[str, Any]) -> None:
     call_dvc("exp", "run", "--queue", "--name", name, *settings)
 
 
-def run_queue() -> None:
-    """Run all that is queued and wait; one at a time, since a run uses all processors.
-
-    The output goes to a file: DVC's worker outlives the command by some seconds and would hold a pipe open.
-    """
-    LOG.parent.mkdir(parents=True, exist_ok=True)
-    with LOG.open("w", encoding="utf-8") as log:
-        command = ["dvc", "exp", "run", "--run-all"]
-        subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
-
-
 def call_dvc(*arguments: str) -> str:
     """Run a command of DVC's and return what it printed.
 
@@ -186,8 +195,7 @@ def call_dvc(*arguments: str) -> str:
     """
     done = subprocess.run(["dvc", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
     if done.returncode:
-        reason = [line for line in done.stderr.splitlines() if line.strip()] or [str(done.returncode)]
-        raise PipelineError(f"dvc {' '.join(arguments)} fails: {reason[0]}.", remedy="mend what DVC names.")
+        raise explain_refusal(f"dvc {' '.join(arguments)} fails", done.stderr)
     return done.stdout
 
 

@@ -15,16 +15,22 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.data import DataIndexDirError
 from dvc.scm import RevError
+from pygit2 import GitError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from scmrepo.exceptions import SCMError
 
 from ner.annotation.counts import SpanScores, score_tags
 from ner.core.errors import PipelineError
 from ner.core.params import flatten
+from ner.evaluation.headline import Headline
+from ner.evaluation.headline_file import parse_headlines
 from ner.evaluation.predictions import read_predictions
+from tools.checks.refusals import explain_refusal
 
 WORKSPACE = "workspace"
 HEADLINE_FILE = "metrics/evaluate.json"
+LEVEL_METRICS = {"inner_f1", "m1_f1"}  # of runs that trained both levels
 SPEED_FILES = ("metrics/speed/fine_tune.json", "metrics/speed/evaluate.json")
 
 
@@ -46,7 +52,7 @@ class Result:
     Args:
         revision: A Git revision, an experiment's name, or `workspace`.
         params: Values by `section.key`.
-        headline: Scores of the split, by name.
+        headline: Scores of the split.
         speed: Seconds, throughput and memory, by stage and name.
         words_sha256: Hash of the split's words.
         spans: Counts of the split's predictions.
@@ -54,7 +60,7 @@ class Result:
 
     revision: str
     params: dict[str, Any]
-    headline: dict[str, float]
+    headline: Headline
     speed: dict[str, float]
     words_sha256: str
     spans: SpanScores
@@ -62,13 +68,13 @@ class Result:
     @property
     def metrics(self) -> dict[str, float]:
         """What the metrics files say: finite numbers."""
-        return self.headline | self.speed
+        return self.headline.to_dict() | self.speed
 
     @property
     def figures(self) -> dict[str, float]:
         """Scores overall and by label, then speed."""
         by_label = {f"f1 {label}": counts.f1 for label, counts in self.spans.by_label.items()}
-        return self.headline | by_label | self.speed
+        return self.headline.to_dict() | by_label | self.speed
 
 
 def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
@@ -91,32 +97,35 @@ def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
         files = DVCFileSystem(rev=rev)
         params = YAML(typ="safe").load(files.read_text("params.yaml"))
         words_sha256 = json.loads(files.read_text("metrics/data.json"))[split.value]["sha256"]
-        headline = flatten(json.loads(files.read_text(HEADLINE_FILE))[split.value])
+        headline = parse_headlines(json.loads(files.read_text(HEADLINE_FILE)), HEADLINE_FILE)[split.value]
         speed = flatten(
             {Path(path).stem: json.loads(files.read_text(path)) for path in SPEED_FILES if files.exists(path)}
         )
-    try:
-        spans = score_predictions(files.read_bytes(predictions_file))
-    except (FileNotFoundError, DataIndexDirError) as error:  # which of them depends on what DVC has indexed
-        raise IncomparableError(
-            f"{revision}: {predictions_file} is not in DVC's cache{' nor in a remote' if pull else ''}.",
-            remedy="run dvc push where it was made." if pull else "pass --pull, or run dvc fetch.",
-        ) from error
-    for name, value in [*headline.items(), *speed.items()]:
+        try:
+            spans = score_predictions(files.read_bytes(predictions_file))
+        except (
+            FileNotFoundError,
+            DataIndexDirError,
+        ) as error:  # which of them depends on what DVC has indexed
+            raise IncomparableError(
+                f"{revision}: {predictions_file} is not in DVC's cache{' nor in a remote' if pull else ''}.",
+                remedy="run dvc push where it was made." if pull else "pass --pull, or run dvc fetch.",
+            ) from error
+    for name, value in speed.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise IncomparableError(
                 f"{revision}: {name} is {value}, not a number.", remedy="run dvc repro there and commit."
             )
-    if not math.isclose(headline.get("f1", math.nan), spans.overall.f1):
+    if not math.isclose(headline.f1, spans.overall.f1):
         raise IncomparableError(
-            f"{revision}: the f1 of {HEADLINE_FILE} ({headline.get('f1', 'missing')}) "
+            f"{revision}: the f1 of {HEADLINE_FILE} ({headline.f1}) "
             f"and {predictions_file} do not belong together.",
             remedy="run dvc repro there and commit.",
         )
     return Result(revision, flatten(params), headline, speed, words_sha256, spans)
 
 
-def read_headline(revision: str) -> dict[str, dict[str, float]]:
+def read_headline(revision: str) -> dict[Split, Headline]:
     """Read the headline scores of each split, which need no cache.
 
     Raises:
@@ -124,8 +133,14 @@ def read_headline(revision: str) -> dict[str, dict[str, float]]:
     """
     with reading(revision):
         files = DVCFileSystem(rev=None if revision == WORKSPACE else revision)
-        headline: dict[str, dict[str, float]] = json.loads(files.read_text(HEADLINE_FILE))
-        return {split: headline[split.value] for split in Split}
+        headlines = parse_headlines(json.loads(files.read_text(HEADLINE_FILE)), HEADLINE_FILE)
+        return {split: headlines[split.value] for split in Split}
+
+
+def as_incomparable(error: PipelineError, revision: str = "") -> IncomparableError:
+    """Return the same line as the reason why a revision cannot be compared."""
+    problem, _, remedy = str(error).partition(" Remedy: ")
+    return IncomparableError(f"{revision}: {problem}" if revision else problem, remedy=remedy)
 
 
 @contextmanager
@@ -137,6 +152,8 @@ def reading(revision: str) -> Iterator[None]:
     """
     try:
         yield
+    except IncomparableError:
+        raise
     except RevError as error:
         raise IncomparableError(
             f"{revision}: {error}.", remedy="git branch and dvc exp list -A show the names."
@@ -145,11 +162,14 @@ def reading(revision: str) -> Iterator[None]:
         raise IncomparableError(
             f"{revision}: {error.filename or error} is not there.", remedy="run dvc repro there and commit."
         ) from error
-    except DvcException as error:
-        raise IncomparableError(
-            f"{revision}: {error}.", remedy="mend what DVC names; without --pull the cache alone is read."
-        ) from error
+    except (DvcException, SCMError, GitError) as error:
+        remedy = "mend what DVC names; without --pull the cache alone is read."
+        raise as_incomparable(explain_refusal(revision, str(error), remedy=remedy)) from error
+    except PipelineError as error:
+        raise as_incomparable(error, revision) from error
     except (KeyError, TypeError, AttributeError) as error:
+        if "getpwuid" in str(error):  # a library asks for the name of a user id that has none
+            raise as_incomparable(explain_refusal(revision, str(error))) from error
         raise IncomparableError(
             f"{revision}: a file in metrics/ lacks what it should hold ({error}).",
             remedy="run dvc repro there and commit.",

@@ -19,14 +19,14 @@ from rich.table import Table
 from ner.core.errors import PipelineError
 from ner.core.params import Params, check_params, read_yaml
 from tools.experiments.queue import (
-    LOG,
     Experiment,
     check_names,
     explain_failures,
     read_params,
     run_experiments,
 )
-from tools.experiments.results import WORKSPACE, read_headline
+from tools.experiments.results import WORKSPACE, Split, read_headline
+from tools.experiments.worker import LOG
 
 DIGITS = 3  # of a number that is tried: more would be noise in a table
 
@@ -90,7 +90,7 @@ def search(
             if revision is None:
                 study.tell(trial, state=TrialState.FAIL)
             else:
-                f1 = read_headline(revision)["validation"]["f1"]
+                f1 = read_headline(revision)[Split.VALIDATION].f1
                 scores[revision] = f1, point
                 study.tell(trial, f1)
     print_ranking(console, scores, list(space))

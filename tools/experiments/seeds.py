@@ -11,10 +11,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from ner.core.errors import PipelineError
-from tools.experiments.queue import LOG, Experiment, check_names, explain_failures, run_experiments
-from tools.experiments.results import read_headline
+from tools.experiments.queue import Experiment, check_names, explain_failures, run_experiments
+from tools.experiments.results import Split, read_headline
+from tools.experiments.worker import LOG
 
-SCORES = ("f1", "precision", "recall", "subtoken_f1")
+NO_SCORES = ("f1_low", "f1_high", "words", "sentences", "repaired_tags")  # in a table of means
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -86,9 +87,11 @@ def print_scores(console: Console, revisions: Mapping[str, str]) -> None:
     """Show mean, standard deviation and each run, by split and score."""
     headlines = [read_headline(revision) for revision in revisions.values()]
     table = Table("split", "score", "mean", "sd", *revisions, title=f"{len(revisions)} runs, scores on words")
-    for split in headlines[0]:
-        for score in SCORES:
-            values = [headline[split][score] for headline in headlines]
+    for split in Split:
+        scores = [headline[split].to_dict() for headline in headlines]
+        names = [name for name in scores[0] if name not in NO_SCORES and all(name in one for one in scores)]
+        for score in names:
+            values = [one[score] for one in scores]
             spread = f"{stdev(values):.4f}" if len(values) > 1 else "-"
             table.add_row(split, score, f"{fmean(values):.4f}", spread, *(f"{one:.4f}" for one in values))
     console.print(table)

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
+from ner.core.number_types import TaggingPrecision
 from ner.text.text_tagger import TaggedText, TextTagger
 from tools.predict.input_rows import STDIN, InputFormat, Meter, Row, find_format, read_arguments, read_rows
 from tools.predict.output_formats import (
@@ -113,6 +114,9 @@ def predict(
     subtokens_per_batch: Annotated[
         int | None, typer.Option(min=1, help="Most subtokens in a batch, instead of what suits the device.")
     ] = None,
+    precision: Annotated[
+        TaggingPrecision, typer.Option(help="Number type to compute in; auto: the tagger's own.")
+    ] = "auto",
     engine: Annotated[Engine, typer.Option(help="ray: on several processes or machines.")] = Engine.LOCAL,
     workers: Annotated[int, typer.Option(min=1, help="With ray: how many taggers.")] = 2,
     ray_address: Annotated[
@@ -135,6 +139,7 @@ def predict(
                 tagger_dir=model,
                 min_score=min_score,
                 subtokens_per_batch=subtokens_per_batch,
+                precision=precision,
                 workers=workers,
                 address=ray_address,
             )
@@ -146,7 +151,7 @@ def predict(
             input_format,
             form,
             output,
-            load=lambda: load(model, subtokens_per_batch),
+            load=lambda: load(model, subtokens_per_batch, precision),
             min_score=min_score,
             row_filter=RowFilter(is_skipping=skip_bad_lines),
             resume=resume,
@@ -159,11 +164,11 @@ def predict(
         raise typer.Exit(INTERRUPTED) from error
 
 
-def load(model: Path, subtokens_per_batch: int | None) -> TextTagger:
+def load(model: Path, subtokens_per_batch: int | None, precision: TaggingPrecision) -> TextTagger:
     """Load the tagger, in whichever form `model` holds it."""
     from ner.onnx.tagger import load_text_tagger
 
-    return load_text_tagger(model, subtokens_per_batch=subtokens_per_batch)
+    return load_text_tagger(model, subtokens_per_batch=subtokens_per_batch, precision=precision)
 
 
 def choose_format(output: Path | None) -> OutputFormat:

@@ -37,6 +37,7 @@ SCORE_DIGITS = 6  # of JSON: what lies behind them depends on the batch
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red", "bright_cyan", "bright_green")
 # JSON may hold these as they are, but U+009B begins an ANSI code and U+2028 ends a line for some readers.
 NEEDS_ESCAPE = re.compile("[\x7f-\x9f\u2028\u2029]")
+BREAKS_A_LINE = re.compile(r"[\t\r\n]")
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -67,21 +68,27 @@ def format_json(row: Row, tagged: TaggedText) -> str:
     return NEEDS_ESCAPE.sub(lambda found: f"\\u{ord(found[0]):04x}", line) + "\n"
 
 
+def hold_line(word: str) -> str:
+    """Give a word as a column can hold it: a tab or line end in it, or blanks alone, become `_`."""
+    word = BREAKS_A_LINE.sub("_", word)
+    return word if word.strip() else "_" * len(word)
+
+
 def format_conll(_: Row, tagged: TaggedText) -> str:
     """Write a word and its tag a line, and an empty line behind each sentence."""
     return "".join(
-        "".join(f"{word.text}\t{tag}\n" for word, tag in zip(words, one.tags, strict=True)) + "\n"
+        "".join(f"{hold_line(word.text)}\t{tag}\n" for word, tag in zip(words, one.tags, strict=True)) + "\n"
         for words, one in zip(tagged.sentences, tagged.tagged, strict=True)
     )
 
 
 def format_germeval(row: Row, tagged: TaggedText) -> str:
     """Write GermEval's four columns; the inner level, of which the tagger knows nothing, is `O`."""
-    header = f"#\t{row.source}\n" if row.source else ""
+    header = f"#\t{row.source.replace(' ', chr(9))}\n" if row.source else ""
     return "".join(
         header
         + "".join(
-            f"{number}\t{word.text}\t{tag}\t{OUTSIDE}\n"
+            f"{number}\t{hold_line(word.text)}\t{tag}\t{OUTSIDE}\n"
             for number, (word, tag) in enumerate(zip(words, one.tags, strict=True), start=1)
         )
         + "\n"

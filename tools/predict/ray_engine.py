@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from ner.core.errors import PipelineError
+from ner.core.number_types import TaggingPrecision
 from ner.onnx.tagger import load_text_tagger
 from tools.predict.input_rows import InputFormat, Row, read_rows
 from tools.predict.output_formats import make_table
@@ -45,11 +46,20 @@ class RayTagger:
         tagger_dir: The tagger's folder.
         min_score: Names below are left out.
         subtokens_per_batch: Most subtokens in a batch; None: what suits the device.
+        precision: Number type to compute in; auto: the tagger's own.
     """
 
-    def __init__(self, tagger_dir: str, min_score: float, subtokens_per_batch: int | None) -> None:
+    def __init__(
+        self,
+        tagger_dir: str,
+        min_score: float,
+        subtokens_per_batch: int | None,
+        precision: TaggingPrecision,
+    ) -> None:
         with sendable_errors():
-            self.tagger = load_text_tagger(Path(tagger_dir), subtokens_per_batch=subtokens_per_batch)
+            self.tagger = load_text_tagger(
+                Path(tagger_dir), subtokens_per_batch=subtokens_per_batch, precision=precision
+            )
         self.min_score = min_score
 
     def __call__(self, block: pa.Table) -> pa.Table:
@@ -88,6 +98,7 @@ def tag_with_ray(
     tagger_dir: Path,
     min_score: float,
     subtokens_per_batch: int | None,
+    precision: TaggingPrecision,
     workers: int,
     address: str | None,
 ) -> None:
@@ -102,6 +113,7 @@ def tag_with_ray(
         tagger_dir: The tagger's folder.
         min_score: Names below are left out.
         subtokens_per_batch: Most subtokens in a batch; None: what suits the device.
+        precision: Number type to compute in; auto: the tagger's own.
         workers: How many processes tag.
         address: A cluster's; None: this machine alone.
 
@@ -149,7 +161,7 @@ def tag_with_ray(
         ).repartition(target_num_rows_per_block=ROWS_PER_BLOCK)  # else a file would go to one tagger
         rows.map_batches(
             RayTagger,
-            fn_constructor_args=(str(tagger_dir.resolve()), min_score, subtokens_per_batch),
+            fn_constructor_args=(str(tagger_dir.resolve()), min_score, subtokens_per_batch, precision),
             batch_size=ROWS_PER_BLOCK,
             batch_format="pyarrow",
             compute=ActorPoolStrategy(size=workers),

@@ -11,7 +11,7 @@ from ner.annotation import sentences as corpus
 from ner.annotation.labels import TagSet, tags_of_labels
 from ner.annotation.sentences import Sentence, iterate_split, read_split, read_tag_set, write_split
 from ner.core.errors import PipelineError
-from ner.sources.corpus_formats import read_germeval
+from tests.support.corpora import read_sentences
 from tests.support.paths import CORPUS
 
 TSV = CORPUS / "NER-de-test.tsv"
@@ -38,7 +38,7 @@ def test_a_sentence_survives_the_way_through_parquet(tmp_path, sentence):
 
 
 def test_the_way_from_tsv_through_parquet_loses_nothing(tmp_path):
-    sentences = list(read_germeval(TSV))
+    sentences = list(read_sentences(TSV))
     labels = [tag[2:] for s in sentences for tag in (*s.outer, *s.inner) if tag != "O"]
     path = write(tmp_path / "test.parquet", sentences, TagSet(tags_of_labels(labels)))
     assert read_split(path) == sentences

@@ -7,6 +7,7 @@ from datasets import ClassLabel, Features, List, Value
 
 from ner.core.errors import PipelineError
 from ner.sources.hub_corpus import HubCorpus, HubCorpusParams
+from ner.text.splitting import split_text
 
 TAGS = ["O", "B-LOC", "I-LOC"]
 PARAMS = HubCorpusParams(
@@ -24,7 +25,7 @@ def make_corpus(folder, words, tags):
     features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=TAGS))})
     path = folder / "0000.parquet"
     pq.write_table(pa.table({"tokens": [words], "ner_tags": [tags]}, schema=features.arrow_schema), path)
-    return HubCorpus(PARAMS, "c" * 40, {"train": [path]}, tuple(TAGS))
+    return HubCorpus(PARAMS, "c" * 40, {"train": [path]}, tuple(TAGS), split_text)
 
 
 def test_a_sentence_is_read_with_the_datasets_own_names(tmp_path):
@@ -41,7 +42,7 @@ def test_a_sentence_is_read_with_the_datasets_own_names(tmp_path):
         pytest.param(["a"], [None], "None is no tag", id="an-empty-tag"),
         pytest.param(["a"], None, "no tags in 'ner_tags'", id="no-tags"),
         pytest.param(["a", "b"], [0], "2 words but 1 tags", id="a-tag-too-few"),
-        pytest.param(["a"], [2], "I-LOC continues nothing", id="orphan"),
+        pytest.param(["a"], [-100], "-100 is no tag", id="a-target-that-counts-for-nothing"),
         pytest.param([], [], "no words", id="no-words"),
         pytest.param([""], [0], "with an empty one", id="an-empty-word"),
         pytest.param([None], [0], "with an empty one", id="no-word"),

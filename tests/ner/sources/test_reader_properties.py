@@ -5,13 +5,13 @@ import re
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from ner.sources.corpus_formats import read_conll, read_germeval
 
 from corpus_generator.make_sample import format_germeval
 from ner.annotation.labels import is_printable_label
 from ner.annotation.sentences import Sentence
 from ner.annotation.spans import Span, decode_spans, encode_tags
 from ner.core.errors import PipelineError
-from ner.sources.corpus_formats import read_conll, read_germeval
 
 quickly = settings(derandomize=True, max_examples=150, deadline=None)
 

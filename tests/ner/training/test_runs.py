@@ -38,6 +38,15 @@ def finish(run, text="weights"):
         (folder / "model").write_text(text, encoding="utf-8")
 
 
+def test_bytecode_that_python_writes_beside_a_module_is_no_edit(project):
+    run = run_of(PARAMS)
+    finish(run)
+    (project / "data/__pycache__").mkdir()
+    (project / "data/__pycache__/a.cpython-311.pyc").write_bytes(b"code")
+    run.publish(PARAMS, {"model": project / "out/model"})
+    assert (project / "out/model").exists()
+
+
 def test_a_result_is_published_once_and_nothing_stays(project):
     run = run_of(PARAMS)
     finish(run)

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from ner.core.errors import PipelineError
 from ner.evaluation.predictions import read_predictions
-from ner.sources.corpus_formats import read_conll
 from tests.support.capital_tagger import CapitalTagger
+from tests.support.corpora import read_sentences
 from tests.support.pipeline_clone import ROOT
 from tools.predict import command as predict
 
@@ -228,7 +228,7 @@ def test_words_of_the_test_split_get_the_tags_of_evaluate(finished_clone, tmp_pa
     arguments = ("--file", root / "data/raw/test.parquet", "--output", tmp_path / "out.conll")
     assert start(root, *arguments).wait() == 0
     predictions = read_predictions(root / "data/predictions/test.parquet")
-    sentences = list(read_conll(tmp_path / "out.conll"))
+    sentences = list(read_sentences(tmp_path / "out.conll"))
     assert [one.words for one in sentences] == [one.words for one in predictions]
     assert [one.outer for one in sentences] == [one.predicted for one in predictions]
     assert any(tag != "O" for one in sentences for tag in one.outer)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from ner.sources.corpus_formats import read_conll, read_germeval
 from tests.support.capital_tagger import CapitalTagger
+from tests.support.corpora import read_sentences
 from tools.predict.input_rows import Row
 from tools.predict.output_formats import (
     LINE_FORMATS,
@@ -44,13 +44,11 @@ def test_json_of_words_has_the_tag_of_each():
     assert value["predicted"] == ["B-PER", "O", "B-PER", "I-PER", "O"]
 
 
-@pytest.mark.parametrize(
-    ("form", "read"), [(OutputFormat.CONLL, read_conll), (OutputFormat.TSV, read_germeval)]
-)
-def test_the_readers_of_corpora_read_what_is_written(form, read, tmp_path):
+@pytest.mark.parametrize("form", [OutputFormat.CONLL, OutputFormat.TSV])
+def test_the_readers_of_corpora_read_what_is_written(form, tmp_path):
     path = tmp_path / "a"
     path.write_text(LINE_FORMATS[form](WORDS, tag(WORDS)), encoding="utf-8", newline="\n")
-    (sentence,) = read(path)
+    (sentence,) = read_sentences(path)
     assert sentence.words == [word.text for word in WORDS.words]
     assert sentence.outer == ["B-PER", "O", "B-PER", "I-PER", "O"]
     assert sentence.source == ("sport 2014" if form is OutputFormat.TSV else "")
