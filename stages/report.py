@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 PAGES = {"index.html": "report.html.j2", "report.md": "report.md.j2", "MODEL_CARD.md": "MODEL_CARD.md.j2"}
 MISTAKES_PER_KIND = 5
 LANGUAGE_CODE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+INNER_MISTAKES_PER_KIND = 3
 
 
 class ReportParams(Params):
@@ -59,6 +60,7 @@ def report(
         "curve": tables["training_curve"].to_dict("records"),
         "groups": tables["groups"].to_dict("records"),
         "mistakes": pick_mistakes(predictions, MISTAKES_PER_KIND),
+        "inner_mistakes": pick_mistakes(predictions, INNER_MISTAKES_PER_KIND, is_inner=True),
         "examples": pick_random(predictions, params.examples, params.example_seed),
         "texts": tag_texts(texts, tagger_dir),
     }

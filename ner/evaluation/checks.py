@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from ner.core.errors import PipelineError
+from ner.core.number_types import CHOSEN
 from ner.core.params import read_yaml
 from ner.evaluation.splits import EvaluatedSplit
 from ner.tagging.levels import INNER_TAGS
-from ner.windows.run_config import OWN, read_run_config
+from ner.windows.run_config import read_run_config
 
 
 def check_training_params(tagger_dir: Path, params_file: Path) -> None:
@@ -19,7 +20,7 @@ def check_training_params(tagger_dir: Path, params_file: Path) -> None:
     """
     wanted = read_yaml(params_file)
     settings = read_run_config(tagger_dir)
-    for made in (INNER_TAGS, OWN):  # results of training: found in the corpus, chosen by the machine
+    for made in (INNER_TAGS, CHOSEN):  # results of training: found in the corpus, chosen by the machine
         settings.pop(made, None)
     for section, used in settings.items():
         pairs = used.items() if isinstance(used, dict) else [(None, used)]

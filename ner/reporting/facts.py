@@ -10,6 +10,7 @@ from ner.annotation.labels import label_of
 from ner.annotation.sentences import SPLITS
 from ner.core.errors import PipelineError
 from ner.core.files import read_json
+from ner.core.number_types import CHOSEN
 from ner.evaluation.headline_file import read_headlines
 from ner.reporting.highlight import Mark, highlight_text, style_labels
 from ner.reporting.model_card import (
@@ -21,7 +22,7 @@ from ner.reporting.model_card import (
     name_language,
 )
 from ner.tagging.levels import INNER_TAGS
-from ner.windows.run_config import OWN, read_run_config
+from ner.windows.run_config import read_run_config
 
 METRICS = ("data", "checkpoint", "tokenize", "train", "scores")
 TABLES = ("training_curve", "labels", "confusion", "calibration", "groups")
@@ -68,8 +69,7 @@ def read_facts(metrics_dir: Path, tagger_dir: Path, language: str) -> dict[str, 
     facts: dict[str, Any] = {name: read_json(metrics_dir / f"{name}.json") for name in METRICS}
     headlines = read_headlines(metrics_dir / "evaluate.json")
     data, checkpoint, run = facts["data"], facts["checkpoint"], read_run_config(tagger_dir)
-    for made in (INNER_TAGS, OWN):  # no settings: found in the corpus, chosen by the machine
-        run.pop(made, None)
+    settings = {section: value for section, value in run.items() if section not in (CHOSEN, INNER_TAGS)}
     model = {key: checkpoint[key] for key in ("checkpoint", "revision") if checkpoint[key]}
     tags = read_json(tagger_dir / "config.json")["id2label"].values()
     labels = {label for tag in tags if (label := label_of(tag)) is not None}
@@ -86,7 +86,7 @@ def read_facts(metrics_dir: Path, tagger_dir: Path, language: str) -> dict[str, 
         "encoder": name_encoder(checkpoint),
         "licence": find_licence(checkpoint),
         "styles": style_labels(labels),
-        "params": format_yaml({"data": {"source": data["source"]}, "model": model, **run}),
+        "params": format_yaml({"data": {"source": data["source"]}, "model": model, **settings}),
         "card": format_yaml(describe_card(data, checkpoint, headlines["test"], language)),
     }
 

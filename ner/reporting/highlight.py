@@ -61,6 +61,7 @@ def highlight_spans(
     focus: Span | None = None,
     *,
     inner: Sequence[Span] = (),
+    inner_focus: Span | None = None,
 ) -> list[Segment]:
     """Cut a sentence of the corpus at its spans, set as running text: punctuation follows its word.
 
@@ -69,6 +70,7 @@ def highlight_spans(
         spans: Of the outer level, from left to right. Shape: (n_spans,).
         focus: The one among `spans` to look at.
         inner: Of the inner level, from left to right. Shape: (n_inner_spans,).
+        inner_focus: The one among `inner` to look at.
     """
     text = ""
     starts: list[int] = []
@@ -80,8 +82,8 @@ def highlight_spans(
         text += word
         ends.append(len(text))
     marks = [
-        Mark(starts[span.start], ends[span.end - 1], span.label, span == focus, is_inner)
-        for level, is_inner in ((spans, False), (inner, True))
+        Mark(starts[span.start], ends[span.end - 1], span.label, span == wanted, is_inner)
+        for level, wanted, is_inner in ((spans, focus, False), (inner, inner_focus, True))
         for span in level
     ]
     return highlight_text(text, marks)
@@ -138,6 +140,12 @@ def _make_segment(
         mark.score,
         tuple(_cut(text, mark.start, mark.end, within, {})) if within else (),
     )
+
+
+def find_focus(segments: Iterable[Segment]) -> Segment | None:
+    """Find the entity to look at, also inside another; None if there is none."""
+    every = (part for segment in segments for part in (segment, *segment.inside))
+    return next((part for part in every if part.is_focus), None)
 
 
 def style_labels(labels: Collection[str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
 N_CONLLU_COLUMNS = 10
 GERMEVAL_TAGS = (2, 3)
 GERMEVAL_HEADER = "#\t"  # has as many columns as a word, in short sentences of a large share of lines
-MOSTLY = 0.9  # share of a column's values that decides what it is: one wrong value changes nothing
+MOSTLY = 0.75  # share of a column's values that decides what it is: a few wrong ones change nothing
 SETTING = "say it in params.yaml, for example data.columns: {word: 0, tag: -1}."
 
 
@@ -69,7 +69,8 @@ def find_layout(
     has_numbers = n_columns > 2 and _is_numbered([cells[0] for cells in table])
     number = 0 if has_numbers else None
     tag_columns = [n for n in range(n_columns) if n != number and _holds_tags([row[n] for row in table])]
-    if has_numbers and separator == "\t" and n_columns == 4 and _is_germeval(table, tag_columns):
+    has_header = any(line.startswith(GERMEVAL_HEADER) for line in filled)
+    if has_numbers and separator == "\t" and n_columns == 4 and (has_header or _is_germeval(table)):
         return None
     if has_numbers and n_columns == N_CONLLU_COLUMNS:
         key = _find_key([cells[-1] for cells in table])
@@ -159,12 +160,11 @@ def _holds_tags(values: Sequence[str]) -> bool:
     return lettered > 0 and lettered + outside >= MOSTLY * len(values)
 
 
-def _is_germeval(table: Sequence[Sequence[str]], tag_columns: Sequence[int]) -> bool:
-    def is_level(column: int) -> bool:
-        n_outside = sum(cells[column] == "O" for cells in table)
-        return column in tag_columns or n_outside >= MOSTLY * len(table)
+def _is_germeval(table: Sequence[Sequence[str]]) -> bool:
+    def is_level(values: Sequence[str]) -> bool:
+        return _holds_tags(values) or values.count("O") >= MOSTLY * len(values)
 
-    return all(is_level(column) for column in GERMEVAL_TAGS)
+    return all(is_level([cells[column] for cells in table]) for column in GERMEVAL_TAGS)
 
 
 def _find_key(cells: Sequence[str]) -> str | None:

@@ -215,6 +215,5 @@ def _wrong_columns(text: str, place: Place, layout: Layout) -> PipelineError:
     number = "" if layout.number is None else "its number, "
     return place.error(
         f"{len(cells)} column{'s' if len(cells) != 1 else ''}, not {layout.n_columns}.",
-        f"write {number}a word and its tag as in the other lines ({layout.describe()}), "
-        "or say in data.columns which column is which.",
+        f"write {number}a word and its tag as in the other lines ({layout.describe()}).",
     )

@@ -241,7 +241,7 @@ class Reader:
         cut, split_of = {}, None
         if scan.pool is not None:
             cut = {split: share for split, share in _shares(params).items() if split not in corpus.readers}
-            split_of = scan.pool.cut(cut, params.split_seed)
+            split_of = scan.pool.cut(cut, params.split_seed, params.source)
             logger.warning("%s: cut from train by data.split_seed %d", " and ".join(cut), params.split_seed)
         has_inner = corpus.may_nest and scan.has_inner
         return cls(corpus, reading, names, has_inner, split_of, cut, params.split_seed)

@@ -26,12 +26,13 @@ class Pool:
         self._keys.append(hashlib.sha256("\n".join(sentence.words).encode()).digest()[:12])
         self._is_short.append(len(sentence.words) < WORDS_THAT_TIE)
 
-    def cut(self, shares: Mapping[str, float], seed: int) -> list[str]:
+    def cut(self, shares: Mapping[str, float], seed: int, source: str) -> list[str]:
         """Draw the split of each sentence.
 
         Args:
             shares: The share of each split to be cut, above 0.
             seed: Another one draws another cut.
+            source: The corpus, for messages.
 
         Returns:
             The split of each sentence, in order. Shape: (n_sentences,).
@@ -42,7 +43,7 @@ class Pool:
         groups = self._group()
         if len(groups) <= len(shares):
             raise PipelineError(
-                f"train has {len(groups)} sentences or documents that differ, too few to cut "
+                f"{source}: train has {len(groups)} sentences or documents that differ, too few to cut "
                 f"{' and '.join(shares)} from it.",
                 remedy="add sentences, or files for the other splits.",
             )

@@ -19,9 +19,9 @@ from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
 from ner.core.errors import PipelineError
-from ner.core.number_types import TaggingPrecision
+from ner.core.number_types import CHOSEN, TaggingPrecision
 from ner.tagging.devices import find_device
-from ner.windows.run_config import OWN, RUN_CONFIG, read_run_config
+from ner.windows.run_config import RUN_CONFIG, read_run_config
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def choose_tagging_precision(wanted: TaggingPrecision, tagger_dir: Path) -> str:
     if wanted != "auto":
         return wanted
     recorded = read_run_config(tagger_dir) if (tagger_dir / RUN_CONFIG).is_file() else {}
-    if recorded.get(OWN) != {"precision": "bf16"}:
+    if recorded.get(CHOSEN) != {"precision": "bf16"}:
         return "fp32"
     if is_bfloat16_faster():
         return "bf16"

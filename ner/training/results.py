@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from ner.core.checkpoint_files import copy_files, is_tokenizer
 from ner.core.files import write_json, write_text
+from ner.core.number_types import CHOSEN
 from ner.core.speed import write_speed
 from ner.tagging.devices import name_device
 from ner.tagging.heads import count_levels, list_tags, save_heads
@@ -22,7 +23,7 @@ from ner.training.callbacks import describe_f1
 from ner.training.sampler import LengthSampler
 from ner.training.trainer import F1_OF_BOTH, WordTrainer
 from ner.windows.batching import padding_share
-from ner.windows.run_config import OWN, RUN_CONFIG
+from ner.windows.run_config import RUN_CONFIG
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ ENVIRONMENT = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 
 def write_results(trainer: WordTrainer, encoder_dir: Path, folder: Path, settings: dict[str, Any]) -> None:
     """Write everything that the stage puts out into `folder`."""
-    own = {OWN: {"precision": trainer.precision.tagging}}
-    save_tagger(trainer.model, encoder_dir, folder / TAGGER, {**settings, **own})
+    chosen = {CHOSEN: {"precision": trainer.precision.tagging}}
+    save_tagger(trainer.model, encoder_dir, folder / TAGGER, {**settings, **chosen})
     n_epochs = len(trainer.epoch_losses)
     summary = {
         "epochs": n_epochs,

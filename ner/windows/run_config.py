@@ -10,7 +10,6 @@ from ner.windows.splits import TokenizeParams, check_lengths
 from ner.windows.tokenizer import WordTokenizer
 
 RUN_CONFIG = "run_config.json"
-OWN = "tagging"  # the section that is no setting: the tagger's own number type, which the machine chose
 
 
 class WindowSettings(Params):

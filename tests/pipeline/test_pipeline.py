@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -222,6 +223,11 @@ def test_a_fresh_clone_that_pulls_runs_nothing(clone, tmp_path):
     fresh.run("dvc", "pull")
     assert fresh.repro() == set()
     assert fresh.run("git", "status", "--porcelain") == ""
+
+    # DVC restores from its cache what `dvc checkout` is told to; repro alone would train again.
+    shutil.rmtree(fresh.root / "models/ner")
+    fresh.run("dvc", "checkout")
+    assert fresh.repro() == set()
 
 
 @pytest.mark.parametrize(

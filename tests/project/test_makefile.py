@@ -32,6 +32,7 @@ def project(tmp_path) -> Path:
         "Makefile",
         "pyproject.toml",
         "scripts/make_venv.sh",
+        "scripts/make_baseline.sh",
         "requirements.txt",
         "requirements.lock",
     ):

@@ -4,19 +4,22 @@ import importlib
 import os
 import shlex
 import shutil
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from ruamel.yaml import YAML
 
 from ner.core.errors import PipelineError
-from ner.core.params import flatten
+from ner.core.params import Params, flatten, load_params
 from tests.support.paths import ROOT
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 PARAMS = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+PARAMS_MODELS = {"download_corpus": "CorpusStageParams", "download_checkpoint": "CheckpointStageParams"}
 PAST = 1_000_000_000  # seconds; before this process started
 
 
@@ -67,23 +70,35 @@ def run_stage(stage, monkeypatch, work):
     module.main()
 
 
-def edit_param(name):
-    """Give a parameter another value that its type allows."""
-    params = YAML(typ="safe").load(Path("params.yaml").read_text(encoding="utf-8"))
+def find_choices(model, name):
+    """List other values of a parameter that its type may allow."""
     *section, key = name.split(".")
-    place = params[section[0]] if section else params
-    value = place[key]
-    if isinstance(value, bool):
-        place[key] = not value
-    elif isinstance(value, int | float):
-        place[key] = value / 2 if isinstance(value, float) else value + 1
-    else:
-        place[key] = {"auto": "fp32", "de": "en"}.get(value, f"{value}x")
-    with Path("params.yaml").open("w", encoding="utf-8") as file:
-        YAML(typ="safe").dump(params, file)
+    model = model.model_fields[section[0]].annotation if section else model
+    annotation = model.model_fields[key].annotation
+    parts = get_args(annotation)
+    named = [choice for part in (annotation, *parts) for choice in get_args(part) if isinstance(choice, str)]
+    classes = [part for part in parts if isinstance(part, type) and issubclass(part, Params)]
+    sections = [dict.fromkeys(part.model_fields, 1) for part in classes]
+    return [*named, *sections, "x", "en", 1, 2, 0.25, True, False, ["x"], {"x": "x"}]
 
 
-def edit_dep(name):
+def edit_param(stage, name):
+    """Give a parameter another value that the stage takes."""
+    model = getattr(load_module(stage), PARAMS_MODELS.get(stage, "StageParams"))
+    before = load_params(Path("params.yaml"), model)
+    for choice in find_choices(model, name):
+        params = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        *section, key = name.split(".")
+        (params[section[0]] if section else params)[key] = choice
+        with Path("params.yaml").open("w", encoding="utf-8") as file:
+            YAML(typ="safe").dump(params, file)
+        with suppress(PipelineError):
+            if load_params(Path("params.yaml"), model) != before:
+                return
+    pytest.fail(f"no other value of {name} is taken")
+
+
+def edit_dep(_, name):
     """Change a file, or a file of a folder."""
     path = Path(resolve(name))
     (path / "part.py" if path.is_dir() else path).write_text("1", encoding="utf-8")
@@ -101,7 +116,7 @@ CASES = [
 def test_each_parameter_and_dep_of_a_stage_is_watched_while_it_runs(project, monkeypatch, stage, edit, name):
     del project
     with pytest.raises(PipelineError, match="edited while it ran: ") as refusal:
-        run_stage(stage, monkeypatch, lambda: edit(name))
+        run_stage(stage, monkeypatch, lambda: edit(stage, name))
     assert resolve(name) in str(refusal.value)
 
 

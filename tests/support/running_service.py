@@ -3,6 +3,7 @@
 import re
 import threading
 from contextlib import contextmanager
+from itertools import pairwise
 from types import SimpleNamespace
 
 from ner.tagging.decoding import TaggedWords
@@ -21,9 +22,13 @@ class GatedTagger:
     """Takes capitalised words for persons, markup and all; waits at a gate; fails on the word `fail`.
 
     A line is a sentence; a word is a subtoken. `calls` holds the sentences of each call.
+
+    Args:
+        has_inner: Whether each name in front of another is one with it, and that is a city in it.
     """
 
-    def __init__(self):
+    def __init__(self, *, has_inner=False):
+        self.has_inner = has_inner
         self.calls = []
         self.entered = threading.Event()
         self.gate = threading.Event()
@@ -51,14 +56,19 @@ class GatedTagger:
         assert self.gate.wait(SECONDS)
         if any("fail" in words for words in sentences):
             raise self.error(f"quotes {sentences}")
-        return [
-            TaggedWords(
-                ["B-PER" if re.match(r"(<b>)?[A-ZÖ]", word) else "O" for word in words],
-                [0.875] * len(words),
-                0,
-            )
-            for words in sentences
-        ]
+        return [self.tag_sentence(words) for words in sentences]
+
+    def tag_sentence(self, words):
+        """Tag the words of a sentence."""
+        scores = [0.875] * len(words)
+        tags = ["B-PER" if re.match(r"(<b>)?[A-ZÖ]", word) else "O" for word in words]
+        if not self.has_inner:
+            return TaggedWords(tags, scores, 0)
+        inner = ["O"] * len(words)
+        for number, (before, tag) in enumerate(pairwise(tags), 1):
+            if before != "O" != tag:
+                tags[number], inner[number] = "I-PER", "B-LOC"
+        return TaggedWords(tags, scores, 0, TaggedWords(inner, scores, 0))
 
 
 class CountingQueue(TaggingQueue):
@@ -81,15 +91,25 @@ class CountingQueue(TaggingQueue):
 
 
 @contextmanager
-def run_service(*, is_open=False, grace_seconds=SECONDS, connections=None, allow_hosts=(), **limits):
+def run_service(
+    *,
+    is_open=False,
+    grace_seconds=SECONDS,
+    connections=None,
+    allow_hosts=(),
+    has_inner=False,
+    **limits,
+):
     """Serve on a free port; the gate is opened at the end, so that everything is answered."""
-    tagger = GatedTagger()
+    tagger = GatedTagger(has_inner=has_inner)
     if is_open:
         tagger.gate.set()
     queue = CountingQueue(tagger, Limits(**limits))
     listener = bind("127.0.0.1", 0)
     url = format_address(listener)
-    service = make_service(queue, model="models/fake", labels=LABELS, allow_hosts=allow_hosts)
+    service = make_service(
+        queue, model="models/fake", labels=LABELS, has_inner=has_inner, allow_hosts=allow_hosts
+    )
     server = DrainingServer(service, queue, grace_seconds=grace_seconds, limits=connections)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

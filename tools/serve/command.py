@@ -78,7 +78,11 @@ def serve(
     )
     queue = TaggingQueue(tagger, limits)
     service = make_service(
-        queue, model=str(model), labels=tagger.tagger.tag_set.labels, allow_hosts=[host, *(allow_host or [])]
+        queue,
+        model=str(model),
+        labels=tagger.tagger.tag_set.labels,
+        has_inner=tagger.n_levels > 1,
+        allow_hosts=[host, *(allow_host or [])],
     )
     server = DrainingServer(service, queue, grace_seconds=grace_seconds)
     typer.echo(f"{model} on {format_address(listener)} (Ctrl-C ends it)")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequ
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Body, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -85,10 +85,14 @@ class EntityAnswer(BaseModel):
     label: str = Field(description="What it is: one of the labels that GET /health lists.")
     text: str = Field(description="Its characters: always those from start to end.")
     score: float = Field(ge=0, le=1, description="Mean probability of the tags of its words.")
+    level: Literal["outer", "inner"] | None = Field(
+        default=None,
+        description="inner: it lies in another. Absent where the tagger knows the outer level alone.",
+    )
 
 
 class TextAnswer(BaseModel):
-    """A text and its names from left to right."""
+    """A text and its names from left to right, an inner one behind the outer one that it lies in."""
 
     text: str
     entities: list[EntityAnswer]
@@ -198,7 +202,12 @@ class SecureHeaders:
 
 
 def make_service(
-    queue: TaggingQueue, *, model: str, labels: Sequence[str], allow_hosts: Collection[str] = ()
+    queue: TaggingQueue,
+    *,
+    model: str,
+    labels: Sequence[str],
+    has_inner: bool = False,
+    allow_hosts: Collection[str] = (),
 ) -> FastAPI:
     """Put the queue behind HTTP.
 
@@ -206,6 +215,7 @@ def make_service(
         queue: Not started; it runs as long as the service does.
         model: The tagger's name, for the reader.
         labels: All labels that it knows. Shape: (n_labels,).
+        has_inner: Whether it knows the inner level.
         allow_hosts: Names that the service is reached by, besides localhost.
     """
     limits = queue.limits
@@ -233,7 +243,7 @@ def make_service(
     page = (
         make_environment(PAGE_DIR)
         .get_template("index.html.j2")
-        .render(model=model, styles=style_labels(labels), limits=limits)
+        .render(model=model, styles=style_labels(labels), limits=limits, has_inner=has_inner)
     )
 
     @service.head("/", include_in_schema=False)
@@ -255,6 +265,7 @@ def make_service(
 
     @service.post(
         "/predict",
+        response_model_exclude_none=True,
         summary="Find the names in one text or in several",
         description=(
             "One text gives one object, several texts give a list of these in the same order. A request "

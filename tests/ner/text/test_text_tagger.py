@@ -29,7 +29,8 @@ def test_words_of_the_corpus_get_the_tags_and_scores_that_evaluate_gave_them(fin
 
 def test_names_of_a_text_are_whole_words_at_their_place(finished_clone, monkeypatch):
     """A text far longer than the encoder takes, and one without any word."""
-    tagger = TextTagger.load(finished_clone.root / "models/ner", subtokens_per_batch=8192)
+    folder = finished_clone.root / "models/ner"
+    tagger = TextTagger.load(folder, subtokens_per_batch=8192, levels="outer")
     tag_words = tagger.tag_words
 
     def tag_capitals(sentences):

@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from tests.support.pipeline_clone import Clone
+
 
 def lose_data(clone) -> None:
     """Leave what a fresh checkout has: the files in Git."""
@@ -42,6 +44,53 @@ def test_results_of_something_else_are_named(clone, file, old, new, message):
     assert re.search(
         rf"^error: .*{message}.* Remedy: ", clone.run("python", "-m", "tools", "check", status=1)
     )
+
+
+def test_the_remedy_for_changed_results_works_though_dvc_has_staged_them(clone):
+    """`git checkout dvc.lock metrics` alone would take what is staged."""
+    clone.set_param("evaluate", "bootstrap_samples", 60)
+    clone.run("dvc", "repro")
+    clone.set_param("evaluate", "bootstrap_samples", 50)
+    clone.edit("metrics/evaluate.json", '"f1": ', '"f1":  ')
+    output = clone.run("python", "-m", "tools", "check", status=1)
+    remedy = re.search(r"Remedy: (git checkout .*), or run dvc repro", output)[1]
+    clone.run("bash", "-c", remedy)
+    assert "are what this code" in clone.run("python", "-m", "tools", "check")
+
+
+def test_the_outputs_of_another_branch_are_told_from_results_of_other_code(clone):
+    """After `git switch`, dvc.lock is right and the workspace's data is not."""
+    clone.run("git", "switch", "--quiet", "--create", "other")
+    clone.set_param("report", "examples", 4)
+    clone.run("dvc", "repro")
+    clone.commit("Show more")
+    clone.run("git", "switch", "--quiet", "main")
+    output = clone.run("python", "-m", "tools", "check", status=1)
+    assert "metrics/report: not of this dvc.lock, as after git switch. Remedy: dvc checkout" in output
+    clone.run("dvc", "checkout")
+    assert "are what this code" in clone.run("python", "-m", "tools", "check")
+
+
+def test_a_lock_that_a_killed_dvc_left_empty_is_named_with_what_to_remove(clone):
+    (clone.root / ".dvc/tmp/rwlock").write_text("")
+    output = clone.run("python", "-m", "tools", "check", status=1)
+    remedy = re.search(r"Unable to read RWLock-file.* (rm \S+) and run it again", output)[1]
+    clone.run("bash", "-c", remedy)
+    assert "are what this code" in clone.run("python", "-m", "tools", "check")
+
+
+def test_a_repository_of_another_user_gets_gits_advice(clone):
+    output = clone.run("python", "-m", "tools", "check", status=1, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
+    assert "Traceback" not in output
+    assert re.search(r"error: git status fails: .*dubious ownership.* Remedy: .*safe\.directory", output)
+
+
+def test_a_checkout_as_git_for_windows_makes_it_passes(clone, tmp_path):
+    """core.autocrlf=true: without .gitattributes every result would have other bytes."""
+    clone.run("git", "-c", "core.autocrlf=true", "clone", "--quiet", ".", str(tmp_path / "windows"))
+    windows = Clone(tmp_path / "windows")
+    windows.run("git", "config", "core.autocrlf", "true")
+    assert "are what this code" in windows.run("python", "-m", "tools", "check")
 
 
 def test_results_that_are_not_in_git_are_named(clone):

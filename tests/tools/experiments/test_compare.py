@@ -8,20 +8,23 @@ import sys
 from dataclasses import replace
 
 import pytest
+from pygit2 import GitError
 
 from ner.annotation.counts import score_spans
 from ner.annotation.spans import Span
+from ner.evaluation.headline import Headline
 from ner.evaluation.predictions import read_predictions, write_predictions
 from tests.support.pipeline_clone import ROOT
 from tools.experiments.compare import (
     Format,
+    app,
     compare_results,
     differing,
     print_comparison,
     show,
     welch_difference,
 )
-from tools.experiments.results import IncomparableError, Result
+from tools.experiments.results import IncomparableError, Result, reading
 
 GOLD = [[Span(0, 1, "LOC")] for _ in range(400)]
 
@@ -30,7 +33,23 @@ def result_with(n_found: int, gold=GOLD, words: str = "same", name: str = "run",
     """Make the result of a tagger that finds the first `n_found` names and nothing else."""
     predicted = [spans if index < n_found else [] for index, spans in enumerate(gold)]
     spans = score_spans(gold=gold, predicted=predicted)
-    return Result(name, params, {"f1": spans.overall.f1}, {}, words, spans)
+    return Result(name, params, headline_with(spans.overall.f1), {}, words, spans)
+
+
+def headline_with(f1: float) -> Headline:
+    """Give a headline that nothing but F1 is asked of."""
+    return Headline(
+        precision=f1,
+        recall=f1,
+        f1=f1,
+        f1_low=f1,
+        f1_high=f1,
+        loss=1.0,
+        subtoken_f1=f1,
+        words=400,
+        sentences=400,
+        repaired_tags=0,
+    )
 
 
 def group_with(*n_found: int, name: str) -> list[Result]:
@@ -70,10 +89,10 @@ def test_other_gold_tags_are_not_comparable():
 def test_a_metric_that_the_candidate_lacks_is_not_comparable():
     """One that only the candidate has is new, and shown."""
     bare = result_with(3)
-    richer = replace(bare, headline=bare.headline | {"recall": 0.5})
-    with pytest.raises(IncomparableError, match="recall is missing"):
+    richer = replace(bare, speed={"seconds": 0.5})
+    with pytest.raises(IncomparableError, match="seconds is missing"):
         compare_results([richer], [bare], max_drop=0.5)
-    assert compare_results([bare], [richer], max_drop=0.5).figures == {"recall": (None, 0.5)}
+    assert compare_results([bare], [richer], max_drop=0.5).figures == {"seconds": (None, 0.5)}
 
 
 @pytest.mark.parametrize(
@@ -210,17 +229,21 @@ def test_a_tagger_that_is_clearly_worse_fails(clone):
             "metrics/data.json", '"sha256": "', '<<<<<<< main "', "cannot be parsed", id="merge-markers"
         ),
         pytest.param("params.yaml", "train:\n", "train: [\n", "cannot be parsed", id="yaml"),
-        pytest.param("metrics/evaluate.json", '"loss": ', '"loss": NaN, "x": ', "loss is nan", id="nan"),
-        pytest.param("metrics/evaluate.json", '"f1": ', '"f": ', "f1 of .* .missing", id="missing"),
+        pytest.param(
+            "metrics/evaluate.json",
+            '"loss": ',
+            '"loss": NaN, "x": ',
+            "test.loss is nan|of another version",
+            id="nan",
+        ),
+        pytest.param("metrics/evaluate.json", '"f1": ', '"f": ', "of another version", id="missing"),
         pytest.param(
             "metrics/evaluate.json", '"test": ', '"dev": ', "lacks what it should hold .'test'", id="no-split"
         ),
         pytest.param(
             "metrics/data.json", '"sha256": "', '"sha256": "0', "scored on other words", id="corpus"
         ),
-        pytest.param(
-            "metrics/evaluate.json", '"f1": ', '"f1": 0.1, "x": ', "do not belong together", id="stale"
-        ),
+        pytest.param("metrics/evaluate.json", '"f1": 0.', '"f1": 0.9', "do not belong together", id="stale"),
     ],
 )
 def test_what_cannot_be_compared_has_a_status_of_its_own(clone, file, old, new, message):
@@ -232,6 +255,43 @@ def test_what_cannot_be_compared_has_a_status_of_its_own(clone, file, old, new, 
     assert re.search(r"^### not comparable\n\n.*Remedy", accepted)
     assert "whether the scores became worse is not known" in accepted
     assert "WARNING: not comparable" in accepted
+
+
+def test_whatever_is_no_verdict_has_status_2(monkeypatch, capsys):
+    """Status 1 says that the candidate is worse."""
+
+    def fail(*_args, **_options):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("tools.experiments.compare.read_result", fail)
+    with pytest.raises(SystemExit) as ended:
+        app(["--baseline", "HEAD", "--accept-incomparable"])
+    assert ended.value.code == 2
+    assert "error: no verdict: RuntimeError('a bug')" in capsys.readouterr().err
+
+
+def test_the_verdict_stands_though_its_reader_has_gone(clone):
+    script = "python -m tools compare --baseline HEAD --format json | true; echo ${PIPESTATUS[0]}"
+    assert clone.run("bash", "-c", script).splitlines()[-1] == "0"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        pytest.param(
+            GitError("/x/.git/: repository path '/x' is not owned by current user"),
+            "HEAD: .* not owned by current user.* Remedy: .*git config --global --add safe.directory",
+            id="another-user",
+        ),
+        pytest.param(
+            KeyError("getpwuid(): uid not found: 4711"), "uid not found: 4711.* Remedy: .*USER=", id="no-name"
+        ),
+        pytest.param(KeyError("test"), "a file in metrics/ lacks what it should hold", id="key"),
+    ],
+)
+def test_what_git_and_the_system_say_reaches_the_reader(error, message):
+    with pytest.raises(IncomparableError, match=message), reading("HEAD"):
+        raise error
 
 
 def test_a_tagger_that_is_worse_is_never_accepted(clone):

@@ -1,16 +1,20 @@
 """Experiments end to end: the real dvc and the README's ways of working."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ner.core.errors import PipelineError
 from tests.support.pipeline_clone import ROOT, Clone, stages_run
-from tools.experiments import search, seeds
-from tools.experiments.queue import make_key
+from tools.experiments import search, seeds, worker
+from tools.experiments.queue import check_cache_place, make_key, read_inputs
 
 CHEAP = "evaluate.bootstrap_samples"  # reruns the last two stages alone
 
@@ -48,6 +52,112 @@ def test_a_key_tells_code_and_parameters_apart():
     assert key == make_key({"a.py": "1"}, {"seed": 1, "train.lr": 0.0003})
     assert key != make_key({"a.py": "2"}, {"train.lr": 3e-4, "seed": 1})
     assert key != make_key({"a.py": "1"}, {"train.lr": 3e-4, "seed": 2})
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """Make a small repository with one stage that reads a folder, and work there."""
+    folder = tmp_path / "müller"
+    (folder / "corpus").mkdir(parents=True)
+    (folder / "corpus/train.tsv").write_text("a\n", encoding="utf-8")
+    (folder / "params.yaml").write_text("seed: 1\n", encoding="utf-8")
+    stage = "stages: {copy: {cmd: cp -r corpus made, deps: [corpus], params: [seed], outs: [made]}}\n"
+    (folder / "dvc.yaml").write_text(stage, encoding="utf-8")
+    repository = Clone(folder)
+    repository.run("git", "init", "--quiet")
+    repository.run("dvc", "init", "--quiet")
+    monkeypatch.chdir(folder)
+    return repository
+
+
+def test_a_corpus_that_dvc_tracks_is_an_input_like_any_other(repository):
+    """`dvc add` and `dvc import-url` make stages without a name; the same content has the same key."""
+    plain = read_inputs()
+    assert plain.keys() == {"stage copy", "corpus"}
+    repository.run("dvc", "add", "--quiet", "corpus")
+    assert read_inputs() == plain
+    (repository.root / "corpus").rename(repository.root.parent / "outside")
+    (repository.root / "corpus.dvc").unlink()
+    repository.run("dvc", "import-url", "--quiet", str(repository.root.parent / "outside"), "corpus")
+    assert read_inputs() == plain
+
+
+def test_a_cache_whose_path_dvc_cannot_queue_with_is_named_and_the_remedy_works(repository):
+    """DVC writes the configuration of a queued run in ASCII, whatever the locale."""
+    (repository.root / ".dvc/cache").mkdir()
+    with pytest.raises(PipelineError, match=r"müller/.dvc/cache: DVC can queue no run here") as error:
+        check_cache_place()
+    command = str(error.value).partition("another name: ")[2]
+    link = command.rpartition(" ")[2]
+    try:
+        repository.run("bash", "-c", command)
+        check_cache_place()
+        repository.run("git", "add", "--all")
+        repository.run("git", "commit", "--quiet", "--message", "Start")
+        repository.run("dvc", "exp", "run", "--temp", "--quiet")
+    finally:
+        Path(link).unlink(missing_ok=True)
+
+
+class FakeQueue:
+    """A queue as DVC's looks after kill -9 of everything: one run counts as running, no worker lives."""
+
+    def __init__(self, workers):
+        self.workers = workers
+        self.active = [SimpleNamespace(name="seed-1-abc", stash_rev="0" * 40)]
+        self.killed = []
+
+    def iter_active(self):
+        """Give what counts as running."""
+        return iter(self.active)
+
+    def worker_status(self):
+        """Give the workers that answer."""
+        return self.workers
+
+    def kill(self, names, *, force):
+        """Do as DVC does."""
+        assert force
+        self.killed.append(names)
+        if len(self.killed) == 2:  # the first one ended a process that outlived its worker
+            self.active = []
+
+
+@pytest.mark.parametrize(
+    ("workers", "ended"),
+    [
+        pytest.param({}, ["seed-1-abc"], id="dead"),
+        pytest.param({"worker@localhost": []}, [], id="alive"),
+    ],
+)
+def test_a_run_whose_worker_was_killed_is_ended_and_said(monkeypatch, caplog, workers, ended):
+    queue = FakeQueue(workers)
+    repo = SimpleNamespace(experiments=SimpleNamespace(celery_queue=queue))
+    monkeypatch.setattr(worker, "Repo", lambda: nullcontext(repo))
+    assert worker.end_abandoned_runs() == ended
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ended
+    assert bool(queue.active) is not bool(ended)
+
+
+@pytest.mark.parametrize(
+    ("under_way", "has_worker", "message"),
+    [
+        pytest.param({"b"}, False, None, id="failed-before-it-began"),
+        pytest.param({"a"}, False, "DVC's worker ended, or did not start", id="no-worker"),
+    ],
+)
+def test_nothing_waits_for_ever(repository, monkeypatch, under_way, has_worker, message):
+    """DVC's own command does; here it is one that never ends."""
+    (repository.root / "bin").mkdir()
+    (repository.root / "bin/dvc").write_text("#!/bin/sh\nexec sleep 600\n")
+    (repository.root / "bin/dvc").chmod(0o755)
+    monkeypatch.setenv("PATH", str(repository.root / "bin"), prepend=os.pathsep)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "list_under_way", lambda: under_way)
+    monkeypatch.setattr(worker, "has_worker", lambda: has_worker)
+    with pytest.raises(PipelineError, match=message) if message else nullcontext():
+        worker.run_queue(["a"])
 
 
 @pytest.mark.parametrize("text", ["", "1,", "1,x", "-1", "1.5", "1,2,1", "1 2"])

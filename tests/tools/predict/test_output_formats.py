@@ -21,6 +21,7 @@ from tools.predict.output_formats import (
     OutputFormat,
     TerminalText,
     format_json,
+    hold_line,
     make_schema,
     make_table,
     read_records,
@@ -213,3 +214,16 @@ def test_a_tagger_of_one_level_writes_what_it_always_wrote():
         "text",
         "score",
     ]
+
+
+@pytest.mark.parametrize(
+    ("word", "held"),
+    [
+        pytest.param("\n", "_", id="line-end"),
+        pytest.param("a\tb", "a_b", id="tab"),
+        pytest.param("  ", "__", id="blanks"),
+        pytest.param("New York", "New York", id="blank-within"),
+    ],
+)
+def test_a_word_stays_one_column_of_one_line(word, held):
+    assert hold_line(word) == held

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import re
+import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -442,15 +445,16 @@ def test_an_address_that_cannot_be_had_is_told_with_its_remedy(host):
 
 
 @contextmanager
-def run_command(clone):
+def run_command(clone, *options, files=None):
     """Start the service as a user does, on a free port."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tools", "serve", "--port", "0"],
+        [sys.executable, "-m", "tools", "serve", "--port", "0", *options],
         cwd=clone.root,
         env=clone.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=files and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))),
     ) as process:
         try:
             yield process
@@ -474,3 +478,30 @@ def test_the_command_serves_twenty_clients_and_ends_in_peace(finished_clone):
             process.send_signal(number)
             rest = process.communicate(timeout=SECONDS)[0]
             assert (process.returncode, rest) == (0, "")
+
+
+def test_weights_that_change_on_the_disk_do_not_change_the_answers(finished_clone, tmp_path):
+    """Neither overwritten, as `cp` does, nor cut off, which once killed the server."""
+    shutil.copytree(finished_clone.root / "models/ner", tmp_path / "live")
+    weights = tmp_path / "live/model.safetensors"
+    with run_command(finished_clone, "--model", str(tmp_path / "live")) as process:
+        url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+        answer = post(url, SENTENCE).json()
+        with weights.open("r+b") as file:
+            file.seek(weights.stat().st_size // 4)
+            file.write(bytes(weights.stat().st_size // 2))
+        assert post(url, SENTENCE).json() == answer
+        os.truncate(weights, 1000)
+        assert post(url, SENTENCE).json() == answer
+
+
+def test_with_few_file_descriptors_and_many_idle_connections_somebody_is_served(finished_clone):
+    """And the log stays empty."""
+    with run_command(finished_clone, files=192) as process:
+        url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+        idle = [send_raw(url) for _ in range(300)]
+        assert post(url, SENTENCE).status_code == 200
+        for connection in idle:
+            connection.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=SECONDS)[0] == ""
