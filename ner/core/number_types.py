@@ -4,6 +4,4 @@ from typing import Literal
 
 TrainingPrecision = Literal["auto", "fp32", "bf16", "fp16"]
 TaggingPrecision = Literal["auto", "fp32", "bf16"]
-CHOSEN = (
-    "tagging"  # the section of run_config.json that is no setting: the machine chose the tagger's own type
-)
+CHOSEN = "tagging"  # section of run_config.json that is no setting: the machine chose it
