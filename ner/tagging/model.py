@@ -25,7 +25,7 @@ def load_encoder(encoder_dir: Path, tag_set: TagSet) -> PreTrainedModel:
         PipelineError: If transformers cannot load the checkpoint, finds no weights in it for a part of the
             encoder, which would then be random, or finds weights that cannot be used.
     """
-    return _load_model(
+    model = _load_model(
         encoder_dir,
         has_new_head=True,
         num_labels=len(tag_set.tags),
@@ -33,6 +33,8 @@ def load_encoder(encoder_dir: Path, tag_set: TagSet) -> PreTrainedModel:
         label2id=tag_set.label2id,
         ignore_mismatched_sizes=True,  # a checkpoint that was fine-tuned for other tags brings another head
     )
+    check_finite(model, encoder_dir)
+    return model
 
 
 def load_tagger_model(tagger_dir: Path) -> PreTrainedModel:
@@ -45,6 +47,7 @@ def load_tagger_model(tagger_dir: Path) -> PreTrainedModel:
         raise PipelineError(f"{tagger_dir}: no such folder.", remedy="train a tagger: dvc repro fine_tune")
     model = _load_model(tagger_dir, has_new_head=False)
     load_inner_head(model, tagger_dir)
+    check_finite(model, tagger_dir)
     return model
 
 
@@ -122,7 +125,6 @@ def _load_model(folder: Path, *, has_new_head: bool, **settings: object) -> PreT
             remedy=REMEDY,
         )
     check_layers(model, found["unexpected_keys"], folder)
-    check_finite(model, folder)
     return model
 
 
