@@ -50,6 +50,12 @@ def test_a_finished_run_has_the_files_and_keys_that_others_rely_on(clone):
         assert f"{evaluate['test']['f1']:.4f}" in (clone.root / f"metrics/report/{name}").read_text(
             encoding="utf-8"
         )
+    assert (
+        0 <= evaluate["test"]["inner_f1"] <= 1
+    )  # the tiny corpus has nested entities: both levels are trained
+    assert 'id="inner">Inner entities' in (clone.root / "metrics/report/index.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_no_word_is_lost_on_the_way_to_the_predictions(clone):

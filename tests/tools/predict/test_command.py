@@ -59,6 +59,19 @@ def test_texts_of_the_command_line_come_out_as_json_with_their_offsets():
     assert all(value["text"][one["start"] : one["end"]] == one["text"] for one in value["entities"])
 
 
+@pytest.mark.parametrize(
+    ("options", "levels"),
+    [
+        pytest.param([], ["outer", "inner"], id="both"),
+        pytest.param(["--level", "outer"], [None], id="outer-as-a-tagger-of-one-level"),
+    ],
+)
+def test_level_outer_leaves_out_the_names_inside_others(options, levels, monkeypatch):
+    monkeypatch.setattr(predict, "load", lambda _, __, wanted: CapitalTagger(2, levels=wanted))
+    value = json.loads(run("in Bad Ems", *options))
+    assert [one.get("level") for one in value["entities"]] == levels
+
+
 @pytest.mark.usefixtures("tagger")
 def test_each_line_of_standard_input_gives_a_line():
     values = [json.loads(line) for line in run(text="Ems\n\nBonn und\n").splitlines()]
