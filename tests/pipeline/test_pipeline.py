@@ -40,7 +40,8 @@ def test_a_finished_run_has_the_files_and_keys_that_others_rely_on(clone):
     assert {"epochs", "best_epoch", "steps", "train_loss", "validation", "environment"} <= train.keys()
     evaluate = read_json(clone, "metrics/evaluate.json")
     keys = {"precision", "recall", "f1", "f1_low", "f1_high", "loss", "subtoken_f1", "words", "sentences"}
-    assert evaluate["test"].keys() == keys | {"repaired_tags"}
+    both_levels = {"inner_f1", "m1_f1"}  # the tiny corpus has nested entities, so that both are trained
+    assert evaluate["test"].keys() == keys | {"repaired_tags"} | both_levels
     scores = read_json(clone, "metrics/scores.json")["test"]
     assert {"by_label", "coarse", "official", "subtoken", "errors"} <= scores.keys()
     for name in ("labels", "confusion", "errors", "calibration", "groups", "training_curve"):
@@ -51,6 +52,9 @@ def test_a_finished_run_has_the_files_and_keys_that_others_rely_on(clone):
         assert f"{evaluate['test']['f1']:.4f}" in (clone.root / f"metrics/report/{name}").read_text(
             encoding="utf-8"
         )
+    assert 'id="inner">Inner entities' in (clone.root / "metrics/report/index.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_no_word_is_lost_on_the_way_to_the_predictions(clone):

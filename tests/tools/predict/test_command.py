@@ -78,7 +78,20 @@ def test_the_number_type_reaches_the_tagger(monkeypatch, options, precision):
 
     monkeypatch.setattr(predict, "load", load)
     run(TWEET, *options)
-    assert loaded == [(Path("models/ner"), None, precision)]
+    assert [one[:3] for one in loaded] == [(Path("models/ner"), None, precision)]
+
+
+@pytest.mark.parametrize(
+    ("options", "levels"),
+    [
+        pytest.param([], ["outer", "inner"], id="both"),
+        pytest.param(["--level", "outer"], [None], id="outer-as-a-tagger-of-one-level"),
+    ],
+)
+def test_level_outer_leaves_out_the_names_inside_others(options, levels, monkeypatch):
+    monkeypatch.setattr(predict, "load", lambda *found: CapitalTagger(2, levels=found[3]))
+    value = json.loads(run("in Bad Ems", *options))
+    assert [one.get("level") for one in value["entities"]] == levels
 
 
 @pytest.mark.usefixtures("tagger")
