@@ -53,5 +53,5 @@ def test_a_file_of_another_version_is_one_line(content, message):
 
 def test_a_file_that_is_no_json_is_named(tmp_path):
     (tmp_path / "evaluate.json").write_text("<<<<<<< main\n", encoding="utf-8")
-    with pytest.raises(PipelineError, match="evaluate.json:1: not valid JSON"):
+    with pytest.raises(PipelineError, match=r"evaluate\.json:1: not valid JSON"):
         read_headlines(tmp_path / "evaluate.json")

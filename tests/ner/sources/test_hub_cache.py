@@ -39,7 +39,8 @@ def ask(revision: str = COMMIT) -> hub.HubRepo:
 
 
 @pytest.mark.parametrize("revision", [COMMIT, "main"])
-def test_what_the_cache_holds_of_a_commit_is_taken_and_said(cache, tmp_path, caplog, revision):
+@pytest.mark.usefixtures("cache")
+def test_what_the_cache_holds_of_a_commit_is_taken_and_said(tmp_path, caplog, revision):
     repo = ask(revision)
     assert repo.commit == COMMIT
     hub.download_files(repo, [file.name for file in repo.files], tmp_path / "encoder")
@@ -49,8 +50,9 @@ def test_what_the_cache_holds_of_a_commit_is_taken_and_said(cache, tmp_path, cap
 
 
 @pytest.mark.parametrize("revision", ["f" * 40, "refs/convert/parquet", "../../x", "v1"])
-def test_what_the_cache_lacks_is_one_line_with_the_command(cache, revision):
-    with pytest.raises(PipelineError, match="offline mode .*does not hold it.* hf download org/encoder"):
+@pytest.mark.usefixtures("cache")
+def test_what_the_cache_lacks_is_one_line_with_the_command(revision):
+    with pytest.raises(PipelineError, match=r"offline mode .*does not hold it.* hf download org/encoder"):
         ask(revision)
 
 
