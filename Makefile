@@ -10,16 +10,16 @@ IN_VENV := $(VENV)/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_pr
 export PIP_REQUIRE_VIRTUALENV := 1
 unexport PIP_TARGET PIP_PREFIX PIP_USER PIP_ROOT PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# What a person passes reaches the shell as a variable, never as a part of a command: "$$BASELINE".
+# What a user passes reaches the shell as a variable, never as part of a command: "$$BASELINE".
 OPTIONS := PYTHON TORCH BASELINE CANDIDATE MAX_DROP FORMAT SEEDS PULL ACCEPT_INCOMPARABLE
 $(foreach option,$(OPTIONS),$(eval override $(option) := $$(value $(option))))
 export $(OPTIONS)
-# A release with known vulnerabilities: whoever does not name them is no database of such.
+# Canary: an index without a CVE for jinja2 2.4.1 has no vulnerability data.
 ADVISORIES := https://pypi.org/pypi/jinja2/2.4.1/json
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run baseline check compare experiments seeds search test test-slow fresh lint browser lock audit \
+.PHONY: help run baseline check compare experiments seeds search test test-slow fresh lint browser pictures lock audit \
 	clean repository FORCE
 
 help: ## Show the targets
@@ -29,10 +29,10 @@ run: $(VENV)/.run ## Set up, run what changed of the pipeline, print the headlin
 	$(BIN)/dvc repro
 	@$(BIN)/ner headline
 
-baseline: $(VENV)/.run ## Reproduce the revision BASELINE= on this machine beside the workspace; Git tag baseline
+baseline: $(VENV)/.run ## Reproduce revision BASELINE= on this machine, beside the workspace, and tag it baseline
 	@PATH="$$PWD/$(VENV)/bin:$$PATH" scripts/make_baseline.sh "$${BASELINE:-origin/main}"
 
-check: $(VENV)/.run ## Check that dvc.lock and metrics/ are what this code and params.yaml produce, and the cache whole
+check: $(VENV)/.run ## Check that dvc.lock and metrics/ belong to this code and params.yaml, and that the cache is undamaged
 	@$(BIN)/ner check
 	@$(BIN)/ner check-cache
 
@@ -77,11 +77,14 @@ browser: ## Install Chromium for the browser tests (Debian and Ubuntu, as root)
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 			apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core; }
 
-lock: $(VENV)/.dev ## Write the locks anew after a change of requirements*.txt; what is locked and still fits stays
+pictures: $(VENV)/.dev ## Take the pictures of README and docs/ from the last run (needs Chromium: make browser)
+	@$(BIN)/python -m scripts.pictures
+
+lock: $(VENV)/.dev ## Rewrite the locks after a change of requirements*.txt; locked versions that still fit stay
 	$(BIN)/uv pip compile --quiet requirements.txt --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
 
-audit: $(VENV)/.dev ## Ask the database of known vulnerabilities about every locked version
+audit: $(VENV)/.dev ## Look up known vulnerabilities of every locked version
 	@$(BIN)/python -c 'import json, urllib.request as u; json.load(u.urlopen("$(ADVISORIES)", timeout=10))["vulnerabilities"][0]' \
 		2>/dev/null || { \
 		echo "notice: the database of vulnerabilities cannot be reached from here: nothing was audited"; exit 0; }; \

@@ -1,12 +1,14 @@
 """Measure speed and memory beside a plain Trainer and `transformers.pipeline`: `python -m bench.benchmark`.
 
-Everyone does the same work in one run, in turns: same sentences, weights and threads. Prints the medians of
-several rounds and writes them to `metrics/benchmark.json`, with what describes the machine.
+Everyone does the same work in one run, in turns, in float32 and in bfloat16: same sentences, weights and
+threads. Prints the medians of several rounds and writes them to `metrics/benchmark.json`, with what describes
+the machine.
 """
 
 import logging
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -29,13 +32,23 @@ from bench.contestants import (
     PARAMS_FILE,
     Contestant,
     OurEvaluation,
+    OurEvaluationInBfloat16,
     OurPrediction,
+    OurPredictionInBfloat16,
+    OurPredictionInInt8,
     OurTraining,
+    OurTrainingInBfloat16,
     Outcome,
     PipelinePrediction,
+    PipelinePrediction32,
+    PipelinePrediction32InBfloat16,
+    PipelinePredictionInBfloat16,
     PlainEvaluation,
     PlainEvaluation32,
+    PlainEvaluation32InBfloat16,
+    PlainEvaluationInBfloat16,
     PlainTraining,
+    PlainTrainingInBfloat16,
     Work,
 )
 from ner.annotation.labels import TagSet, label_of, tags_of_labels
@@ -44,8 +57,10 @@ from ner.core.command import run_command
 from ner.core.errors import PipelineError
 from ner.core.files import write_json
 from ner.core.params import load_params
-from ner.sources.corpus_formats import find_split_files
+from ner.onnx.export import PACKAGES
+from ner.sources.corpus import read_splits
 from ner.tagging.devices import find_device, has_accelerator, name_device
+from ner.text.splitting import split_text
 from ner.windows.splits import SplitCounts, check_lengths, tokenize_split
 from ner.windows.tokenized import write_windows
 from ner.windows.tokenizer import WordTokenizer
@@ -54,20 +69,52 @@ from stages.tokenize_align import StageParams
 logger = logging.getLogger(__name__)
 
 RESULTS_FILE = Path("metrics/benchmark.json")
-OURS = "ours"
-TAGGING: Mapping[str, Mapping[str, type[Contestant]]] = {
-    "evaluation": {OURS: OurEvaluation, "plain_8": PlainEvaluation, "plain_32": PlainEvaluation32},
-    "prediction": {OURS: OurPrediction, "pipeline": PipelinePrediction},
+OURS = ("ours_fp32", "ours_bf16")  # each other contestant is compared with both
+OURS_INT8 = "ours_int8"
+CONTESTANTS: Mapping[str, Mapping[str, type[Contestant]]] = {
+    "training": {
+        "ours_fp32": OurTraining,
+        "ours_bf16": OurTrainingInBfloat16,
+        "plain_32_fp32": PlainTraining,
+        "plain_32_bf16": PlainTrainingInBfloat16,
+    },
+    "evaluation": {
+        "ours_fp32": OurEvaluation,
+        "ours_bf16": OurEvaluationInBfloat16,
+        "plain_8_fp32": PlainEvaluation,
+        "plain_32_fp32": PlainEvaluation32,
+        "plain_8_bf16": PlainEvaluationInBfloat16,
+        "plain_32_bf16": PlainEvaluation32InBfloat16,
+    },
+    "prediction": {
+        "ours_fp32": OurPrediction,
+        "ours_bf16": OurPredictionInBfloat16,
+        OURS_INT8: OurPredictionInInt8,
+        "pipeline_1_fp32": PipelinePrediction,
+        "pipeline_1_bf16": PipelinePredictionInBfloat16,
+        "pipeline_32_fp32": PipelinePrediction32,
+        "pipeline_32_bf16": PipelinePrediction32InBfloat16,
+    },
 }
 NAMES = {
-    OURS: "this project",
-    "plain_8": "Trainer, batch 8",
-    "plain_32": "Trainer, batch 32",
-    "pipeline": "pipeline",
+    "ours_fp32": "this project, fp32",
+    "ours_bf16": "this project, bf16",
+    OURS_INT8: "this project, ONNX int8",
+    "plain_8_fp32": "Trainer, batch 8, fp32",
+    "plain_32_fp32": "Trainer, batch 32, fp32",
+    "plain_8_bf16": "Trainer, batch 8, bf16",
+    "plain_32_bf16": "Trainer, batch 32, bf16",
+    "pipeline_1_fp32": "pipeline, one by one, fp32",
+    "pipeline_1_bf16": "pipeline, one by one, bf16",
+    "pipeline_32_fp32": "pipeline, batch 32, fp32",
+    "pipeline_32_bf16": "pipeline, batch 32, bf16",
 }
 # Arrow's own choice of an allocator, as in a plain script: `ner` makes another for this project.
 PLAIN_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": ""}
 MATRIX_SIZE, N_PRODUCTS = 2_048, 8  # 17 GFLOP a product: large enough for the full speed
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+# What a product's speed in either type depends on, as Linux and its x86-64 and arm64 processors call it.
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8", "bf16", "sve")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -77,16 +124,16 @@ class Round:
     """What each needed for the same work, one directly after the other.
 
     Args:
-        matmul: FLOP/s of a plain matrix product just before.
+        matmul: FLOP/s of a plain matrix product just before, by number type.
         outcomes: By contestant.
     """
 
-    matmul: float
+    matmul: dict[str, float]
     outcomes: dict[str, Outcome]
 
-    def lead(self, other: str) -> float:
+    def lead(self, ours: str, other: str) -> float:
         """Tell how many times as fast as another this project was."""
-        return self.outcomes[other].seconds / self.outcomes[OURS].seconds
+        return self.outcomes[other].seconds / self.outcomes[ours].seconds
 
 
 @app.command()
@@ -107,15 +154,15 @@ def benchmark(
     with tempfile.TemporaryDirectory() as folder:
         work = Work(Path(folder), checkpoint)
         described = {**prepare_work(work, corpus, sentences), "rounds": rounds}
-        ours = OurTraining(work)
-        turns["training"] = take_turns({OURS: ours, "plain_32": PlainTraining(work)}, rounds)
-        ours.save()
+        for kind, classes in CONTESTANTS.items():
+            contestants = {name: one(work) for name, one in classes.items() if is_available(name)}
+            turns[kind] = take_turns(contestants, rounds)
+            if isinstance(trained := contestants[OURS[0]], OurTraining):
+                trained.save()
         peaks = {
-            name: measure_peak(one, work, rounds, {} if name == OURS else PLAIN_ENVIRONMENT)
-            for name, one in TAGGING["evaluation"].items()
+            name: measure_peak(one, work, rounds, {} if name in OURS else PLAIN_ENVIRONMENT)
+            for name, one in CONTESTANTS["evaluation"].items()
         }
-        for kind, contestants in TAGGING.items():
-            turns[kind] = take_turns({name: one(work) for name, one in contestants.items()}, rounds)
         evaluation = OurEvaluation(work)
         n_flop = count_flop(evaluation.tagger.model, [len(row.window.input_ids) for row in evaluation.rows])
     results = {
@@ -125,10 +172,19 @@ def benchmark(
             kind: summarize_rounds(some, peaks if kind == "evaluation" else {})
             for kind, some in turns.items()
         },
-        "matmul_gflops": round(median(one.matmul for one in turns["evaluation"]) / 1e9, 1),
-        "evaluation_share_of_matmul": round(
-            median(n_flop / one.outcomes[OURS].seconds / one.matmul for one in turns["evaluation"]), 3
-        ),
+        "matmul_gflops": {
+            name: round(median(one.matmul[name] for one in turns["evaluation"]) / 1e9, 1) for name in DTYPES
+        },
+        "evaluation_share_of_matmul": {
+            name: round(
+                median(
+                    n_flop / one.outcomes[f"ours_{name}"].seconds / one.matmul[name]
+                    for one in turns["evaluation"]
+                ),
+                3,
+            )
+            for name in DTYPES
+        },
     }
     write_json(RESULTS_FILE, results)
     print_results(results)
@@ -153,12 +209,12 @@ def prepare_work(work: Work, corpus: Path, n_sentences: int) -> dict[str, Any]:
     tokenizer = WordTokenizer.load(work.encoder_dir)
     check_lengths(params, tokenizer)
     picked = {}
-    for split, (path, read) in find_split_files(corpus).items():
+    for split, read in read_splits(corpus, split_text).items():
         if split in Work.SPLITS:
-            picked[split] = pick_sentences(read(path), tokenizer, params.max_length, n_sentences)
+            picked[split] = pick_sentences(read(), tokenizer, params.max_length, n_sentences)
             if not picked[split]:
                 raise PipelineError(
-                    f"{path}: no sentence fits into {params.max_length} subtokens.",
+                    f"{corpus}: no sentence of {split} fits into {params.max_length} subtokens.",
                     remedy="set a larger tokenize.max_length in params.yaml, or name another corpus.",
                 )
     tags = {tag for some in picked.values() for sentence in some for tag in sentence.outer}
@@ -196,7 +252,8 @@ def take_turns(contestants: Mapping[str, Contestant], n_rounds: int) -> list[Rou
     for number in range(n_rounds):
         start = number % len(contestants)
         names = [*contestants][start:] + [*contestants][:start]
-        one = Round(measure_matmul(), {name: contestants[name].run() for name in names})
+        matmul = {name: measure_matmul(dtype) for name, dtype in DTYPES.items()}
+        one = Round(matmul, {name: contestants[name].run() for name in names})
         if len({outcome.n_sentences for outcome in one.outcomes.values()}) > 1:
             raise RuntimeError(f"not the same work: {one.outcomes}")
         seconds = ", ".join(f"{NAMES[name]} {one.outcomes[name].seconds:.1f} s" for name in contestants)
@@ -205,10 +262,15 @@ def take_turns(contestants: Mapping[str, Contestant], n_rounds: int) -> list[Rou
     return turns
 
 
-def measure_matmul() -> float:
+def is_available(contestant: str) -> bool:
+    """Tell whether the packages that a contestant needs are installed."""
+    return contestant != OURS_INT8 or all(find_spec(name) for name in PACKAGES)
+
+
+def measure_matmul(dtype: torch.dtype) -> float:
     """Measure how fast this device multiplies two large matrices. Unit: FLOP/s."""
     device = find_device()
-    one, other = torch.rand(2, MATRIX_SIZE, MATRIX_SIZE, device=device)
+    one, other = torch.rand(2, MATRIX_SIZE, MATRIX_SIZE, device=device).to(dtype)
     seconds = []
     for _ in range(N_PRODUCTS):
         started = time.perf_counter()
@@ -263,7 +325,7 @@ def count_flop(model: nn.Module, lengths: Sequence[int]) -> int:
 
 
 def summarize_rounds(turns: Sequence[Round], peaks: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """Give the medians of the rounds by contestant, and how many times as fast as it this project was."""
+    """Give the medians of the rounds by contestant, and how many times as fast as it each of ours was."""
     results: dict[str, dict[str, Any]] = {}
     for name, outcome in turns[0].outcomes.items():
         seconds = [one.outcomes[name].seconds for one in turns]
@@ -276,10 +338,14 @@ def summarize_rounds(turns: Sequence[Round], peaks: Mapping[str, float]) -> dict
         }
         if name in peaks:
             results[name]["peak_memory_mb"] = round(peaks[name])
-        if name != OURS:
-            results[name]["times_as_fast"] = round(median(one.lead(name) for one in turns), 2)
+        if name not in (*OURS, OURS_INT8):
+            results[name]["times_as_fast"] = {
+                ours: round(median(one.lead(ours, name) for one in turns), 2) for ours in OURS
+            }
             if name in peaks:
-                results[name]["share_of_memory"] = round(peaks[OURS] / peaks[name], 2)
+                results[name]["share_of_memory"] = {
+                    ours: round(peaks[ours] / peaks[name], 2) for ours in OURS
+                }
     return results
 
 
@@ -289,6 +355,7 @@ def describe_machine() -> dict[str, Any]:
 
     return {
         "processor": find_processor(),
+        "instructions": find_instructions(),
         "logical_cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
@@ -307,39 +374,47 @@ def find_processor() -> str:
     return models[0] if models else platform.processor()
 
 
+def find_instructions() -> list[str]:
+    """List the instructions of the processor that number types depend on; none where no file tells."""
+    facts = Path("/proc/cpuinfo")
+    text = facts.read_text(encoding="utf-8") if facts.is_file() else ""
+    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    return [name for name in INSTRUCTIONS if flags and name in flags[1].split()]
+
+
 def print_results(results: Mapping[str, Any]) -> None:
     """Show the medians as a table."""
     work, machine = results["work"], results["machine"]
     table = Table(
-        *("work", "by"),
-        *(Column(name, justify="right") for name in ("sentences/s", "our lead", "padding", "memory")),
+        "work",
+        Column("by", no_wrap=True),
+        *(
+            Column(name, justify="right")
+            for name in ("sentences/s", "fp32 lead", "bf16 lead", "padding", "memory")
+        ),
         title=f"{work['checkpoint']} on {work['corpus']}, medians of {work['rounds']} rounds",
         caption=f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}",
     )
-    for kind in ("training", *TAGGING):
+    for kind in CONTESTANTS:
         for name, found in results[kind].items():
             table.add_row(
-                kind if name == OURS else "",
+                kind if name == OURS[0] else "",
                 NAMES[name],
                 f"{found['sentences_per_second']:.1f}",
-                f"{found['times_as_fast']:.2f} x" if "times_as_fast" in found else "",
+                *(f"{found['times_as_fast'][one]:.2f} x" if "times_as_fast" in found else "" for one in OURS),
                 f"{found['padding_share']:.1%}",
                 f"{found['peak_memory_mb']} MB" if "peak_memory_mb" in found else "",
             )
         table.add_section()
     console = Console()
     console.print(table)
-    less = [
-        f"{found['share_of_memory']:.2f} of what the {NAMES[name]} takes"
-        for name, found in results["evaluation"].items()
-        if name != OURS
-    ]
-    console.print(
-        f"Our evaluation reaches {results['evaluation_share_of_matmul']:.0%} of the "
-        f"{results['matmul_gflops']:.0f} GFLOP/s of a plain matrix product; "
-        f"its memory is {', '.join(less)}.\nAll figures: {RESULTS_FILE}",
-        soft_wrap=True,
-    )
+    for name in DTYPES:
+        console.print(
+            f"Our evaluation in {name} reaches {results['evaluation_share_of_matmul'][name]:.0%} of the "
+            f"{results['matmul_gflops'][name]:.0f} GFLOP/s of a plain matrix product.",
+            soft_wrap=True,
+        )
+    console.print(f"All figures: {RESULTS_FILE}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ner.annotation.sentences import read_split, read_tag_set
+from ner.core.number_types import TaggingPrecision
 from ner.core.params import load_params
 from ner.core.run_settings import RunSection
 from ner.core.speed import peak_memory_mb
 from ner.windows.alignment import IGNORE_ID
+from ner.windows.batching import budget_batches, padding_share
 from ner.windows.tokenized import TokenizedWindow, read_settings, read_windows
 
 if TYPE_CHECKING:
@@ -110,6 +112,8 @@ class ForwardMeter:
 class OurTraining:
     """An epoch of stage `fine_tune`, with its own Trainer, settings and order of batches."""
 
+    precision: ClassVar[TaggingPrecision] = "fp32"
+
     def __init__(self, work: Work) -> None:
         self.work = work
         self.rows = read_windows(work.tokenized_file("train"))
@@ -118,19 +122,24 @@ class OurTraining:
 
     def run(self) -> Outcome:
         """Train from the same weights as ever; checkpoints count, validation (of a sentence) does not."""
+        from ner.tagging.precision import Precision
         from ner.training.arguments import training_arguments
         from ner.training.trainer import WordTrainer
 
         params = training_params()
+        precision = Precision(self.precision, self.precision)
         self.model = load_fresh(self.work)
         meter = ForwardMeter(self.model)
         trainer = WordTrainer(
             self.model,
-            training_arguments(params.train, params.seed, len(self.rows), self.work.folder / "scratch"),
+            training_arguments(
+                params.train, params.seed, len(self.rows), self.work.folder / "scratch", precision
+            ),
             train_rows=self.rows,
             validation_rows=self.rows[:1],
             sentences=self.sentences[:1],
             checkpoint_steps=load_params(PARAMS_FILE, RunSection).run.checkpoint_steps,
+            precision=precision,
         )
         trainer.fit(None)
         meter.masks.pop()  # that of the sentence
@@ -144,8 +153,16 @@ class OurTraining:
         save_tagger(self.model, self.work.encoder_dir, self.work.tagger_dir, settings)
 
 
+class OurTrainingInBfloat16(OurTraining):
+    """The same in bfloat16."""
+
+    precision = "bf16"
+
+
 class PlainTraining:
     """An epoch of the Trainer as Hugging Face's token-classification example sets it up."""
+
+    precision: ClassVar[TaggingPrecision] = "fp32"
 
     def __init__(self, work: Work) -> None:
         from datasets import Dataset
@@ -173,6 +190,7 @@ class PlainTraining:
                 learning_rate=params.train.lr,
                 weight_decay=params.train.weight_decay,
                 warmup_steps=params.train.warmup_share,  # a fraction is a share of all steps
+                bf16=self.precision == "bf16",
             ),
             train_dataset=self.dataset,
             data_collator=self.collator,
@@ -183,14 +201,22 @@ class PlainTraining:
         return meter.read(time.perf_counter() - started)
 
 
+class PlainTrainingInBfloat16(PlainTraining):
+    """The same under autocast."""
+
+    precision = "bf16"
+
+
 class OurEvaluation:
     """The tagger as stage `evaluate` uses it: sorted by length, a budget of subtokens, F1 on words."""
+
+    precision: ClassVar[TaggingPrecision] = "fp32"
 
     def __init__(self, work: Work) -> None:
         from ner.tagging.tagger import Tagger
 
         budget = load_params(PARAMS_FILE, RunSection).run.subtokens_per_batch
-        self.tagger = Tagger.load(work.tagger_dir, subtokens_per_batch=budget)
+        self.tagger = Tagger.load(work.tagger_dir, subtokens_per_batch=budget, precision=self.precision)
         self.rows = read_windows(work.tokenized_file("test"))
         self.sentences = read_split(work.raw_file("test"))
         self.meter = ForwardMeter(self.tagger.model)
@@ -215,10 +241,17 @@ class OurEvaluation:
         return self.meter.read(seconds, tag_ids)
 
 
+class OurEvaluationInBfloat16(OurEvaluation):
+    """The same in bfloat16."""
+
+    precision = "bf16"
+
+
 class PlainEvaluation:
     """`Trainer.evaluate` in corpus order with seqeval on subtokens, as the example and the notebook do it."""
 
     batch_size = 8  # what the Trainer does if nobody tells it otherwise
+    precision: ClassVar[TaggingPrecision] = "fp32"
 
     def __init__(self, work: Work) -> None:
         from datasets import Dataset
@@ -236,7 +269,7 @@ class PlainEvaluation:
         self.meter = ForwardMeter(model)
         self.trainer = Trainer(
             model,
-            plain_arguments(work, per_device_eval_batch_size=self.batch_size),
+            plain_arguments(work, per_device_eval_batch_size=self.batch_size, bf16=self.precision == "bf16"),
             eval_dataset=Dataset.from_dict(list_columns(read_windows(work.tokenized_file("test")))),
             data_collator=DataCollatorForTokenClassification(AutoTokenizer.from_pretrained(work.tagger_dir)),
             compute_metrics=self._compute_metrics,
@@ -269,15 +302,29 @@ class PlainEvaluation32(PlainEvaluation):
     batch_size = 32
 
 
+class PlainEvaluationInBfloat16(PlainEvaluation):
+    """Batches of 8 under autocast."""
+
+    precision = "bf16"
+
+
+class PlainEvaluation32InBfloat16(PlainEvaluation32):
+    """Batches of 32 under autocast."""
+
+    precision = "bf16"
+
+
 class OurPrediction:
     """`TextTagger` on sentences that are split into words."""
+
+    precision: ClassVar[TaggingPrecision] = "fp32"
 
     def __init__(self, work: Work) -> None:
         from ner.tagging.tagger import Tagger
         from ner.text.text_tagger import TextTagger
 
         budget = load_params(PARAMS_FILE, RunSection).run.subtokens_per_batch
-        tagger = Tagger.load(work.tagger_dir, subtokens_per_batch=budget)
+        tagger = Tagger.load(work.tagger_dir, subtokens_per_batch=budget, precision=self.precision)
         self.tagger = TextTagger.around(tagger, work.tagger_dir)
         self.sentences = [sentence.words for sentence in read_split(work.raw_file("test"))]
         self.meter = ForwardMeter(tagger.model)
@@ -289,16 +336,53 @@ class OurPrediction:
         return self.meter.read(time.perf_counter() - started)
 
 
+class OurPredictionInBfloat16(OurPrediction):
+    """The same in bfloat16."""
+
+    precision = "bf16"
+
+
+class OurPredictionInInt8:
+    """The tagger's ONNX export with int8 weights, on ONNX Runtime."""
+
+    def __init__(self, work: Work) -> None:
+        from ner.onnx.export import write_onnx_folder
+        from ner.onnx.tagger import load_text_tagger
+
+        folder = work.folder / "onnx"
+        folder.mkdir(exist_ok=True)
+        write_onnx_folder(work.tagger_dir, folder, int8=True)
+        self.tagger = load_text_tagger(folder)
+        self.sentences = [sentence.words for sentence in read_split(work.raw_file("test"))]
+        self.rows = read_windows(work.tokenized_file("test"))
+
+    def run(self) -> Outcome:
+        """Tokenise, tag and decode."""
+        from ner.onnx.tagger import BUDGET
+
+        started = time.perf_counter()
+        self.tagger.tag_words(self.sentences)
+        seconds = time.perf_counter() - started
+        lengths = [len(row.window.input_ids) for row in self.rows]  # no PyTorch module to count on
+        padding = padding_share(lengths, budget_batches(lengths, BUDGET))
+        return Outcome(seconds, len(lengths), sum(lengths), round(sum(lengths) / (1 - padding)))
+
+
 class PipelinePrediction:
     """`transformers.pipeline`, a sentence a call, names put together from whole words."""
 
+    batch_size = 1
+    precision: ClassVar[TaggingPrecision] = "fp32"
+
     def __init__(self, work: Work) -> None:
+        import torch
         from transformers import pipeline
 
         self.tag = pipeline(
             "token-classification",
             str(work.tagger_dir),
             aggregation_strategy="first",
+            dtype=torch.bfloat16 if self.precision == "bf16" else torch.float32,
         )
         self.texts = [" ".join(sentence.words) for sentence in read_split(work.raw_file("test"))]
         self.meter = ForwardMeter(self.tag.model)
@@ -306,9 +390,30 @@ class PipelinePrediction:
     def run(self) -> Outcome:
         """Tokenise, tag and decode."""
         started = time.perf_counter()
-        for text in self.texts:
-            self.tag(text)
+        if self.batch_size == 1:
+            for text in self.texts:
+                self.tag(text)
+        else:
+            self.tag(self.texts, batch_size=self.batch_size)
         return self.meter.read(time.perf_counter() - started)
+
+
+class PipelinePredictionInBfloat16(PipelinePrediction):
+    """A sentence a call, weights in bfloat16."""
+
+    precision = "bf16"
+
+
+class PipelinePrediction32(PipelinePrediction):
+    """Batches of 32 in corpus order."""
+
+    batch_size = 32
+
+
+class PipelinePrediction32InBfloat16(PipelinePrediction32):
+    """The same, weights in bfloat16."""
+
+    precision = "bf16"
 
 
 def training_params() -> "StageParams":
@@ -331,6 +436,7 @@ def plain_arguments(work: Work, **settings: Any) -> "TrainingArguments":  # noqa
         output_dir=str(work.folder / "scratch"),
         report_to="none",
         disable_tqdm=True,
+        use_cpu=not has_accelerator(),  # else the Trainer refuses bf16 there
         dataloader_pin_memory=has_accelerator(),  # else a warning
         **settings,
     )

@@ -24,7 +24,8 @@ from ner.annotation.sentences import Sentence
 from ner.core.command import run_command
 from ner.core.errors import PipelineError
 from ner.core.files import write_text
-from ner.sources.corpus_formats import SPLIT_NAMES, find_split_files
+from ner.sources.corpus import read_splits
+from ner.text.splitting import split_text
 
 N_SENTENCES, N_LAYERS = 20, 2
 RESULTS = ("dvc.lock", "metrics/")  # of the project's own run
@@ -70,13 +71,13 @@ def copy_project(folder: Path) -> None:
 
 def cut_corpus(corpus: Path, folder: Path) -> None:
     """Write the first sentences of each split as CoNLL."""
-    for split, (path, read) in find_split_files(corpus).items():
-        sentences: list[Sentence] = list(islice(read(path), N_SENTENCES))
+    for split, read in read_splits(corpus, split_text).items():
+        sentences: list[Sentence] = list(islice(read(), N_SENTENCES))
         blocks = [
             "".join(f"{word}\t{tag}\n" for word, tag in zip(one.words, one.outer, strict=True))
             for one in sentences
         ]
-        write_text(folder / f"{SPLIT_NAMES[split]}.conll", "\n".join(blocks))
+        write_text(folder / f"{split}.conll", "\n".join(blocks))
 
 
 def cut_encoder(checkpoint: Path, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Rebuild or enlarge the embedded corpus: invented German sentences in the GermEval 2014 format.
 
-Reads the grammar in `tools/sample/`. Writes `NER-de-train.tsv`, `NER-de-dev.tsv` and `NER-de-test.tsv`, where
+Reads the grammar beside this module. Writes `NER-de-train.tsv`, `NER-de-dev.tsv` and `NER-de-test.tsv`, where
 the source line of a sentence names the pattern that it was written from.
 """
 
@@ -25,7 +25,7 @@ SAMPLE_FOLDER = Path("data/sample")
 SPLIT_SHARES = {"train": 1.0, "dev": 0.125, "test": 0.2}  # sentences for each sentence of train
 LABELS = [stem + suffix for stem in ("LOC", "ORG", "OTH", "PER") for suffix in ("", "deriv", "part")]
 
-PLAIN_SHARE = 0.36  # of the sentences hold no name; in GermEval 2014 it is 39 %
+PLAIN_SHARE = 0.36  # of the sentences have no entity; in GermEval 2014 it is 39 %
 RESERVED_PATTERN_SHARE = 0.33  # of the dev and test sentences come from patterns that no other split uses
 MAX_REPEATS = 300  # draws in a row that only repeat a sentence, before the grammar counts as exhausted
 FIRST_DAY = date(2009, 1, 1)
@@ -90,7 +90,7 @@ def draw_sentences(writer: Writer, patterns: Sequence[Pattern], seen: set[str]) 
 
 
 def find_label(label: str, sentences: Iterator[Sentence]) -> Sentence:
-    """Take the next sentence that has a name with this label on the outer level."""
+    """Return the next sentence that has an outer entity with this label."""
     return next(sentence for sentence in sentences if f"B-{label}" in sentence.outer)
 
 
@@ -107,7 +107,7 @@ def format_germeval(sentences: Sequence[Sentence]) -> str:
 
 def describe(corpus: dict[str, list[Sentence]]) -> Table:
     """Build a table of what each split holds."""
-    table = Table("split", "sentences", "words", "names", "nested names")
+    table = Table("split", "sentences", "words", "entities", "nested entities")
     for split, sentences in corpus.items():
         n_words = sum(len(sentence.words) for sentence in sentences)
         n_names, n_nested = (
@@ -124,11 +124,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def make_sample(
     sentences: Annotated[
-        int, typer.Option(help="Sentences of train; dev gets an eighth and test a fifth of that on top.")
+        int, typer.Option(help="Sentences of train; dev and test get an eighth and a fifth as many.")
     ] = 2400,
     seed: Annotated[int, typer.Option(help="Another seed gives other sentences.")] = 2014,
     output: Annotated[
-        Path, typer.Option(help="Folder for the three files; whatever else is in it stays.")
+        Path, typer.Option(help="Folder for the three files; other files in it stay.")
     ] = SAMPLE_FOLDER,
 ) -> None:
     """Write an invented German corpus. The defaults rebuild data/sample byte for byte."""

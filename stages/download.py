@@ -1,7 +1,8 @@
 """Stages `download_corpus` and `download_checkpoint`: bring both into one form, checked.
 
-`corpus` reads what `data.source` names and writes Parquet (`data/raw`) and its figures
-(`metrics/data.json`). `checkpoint` fetches what `model.checkpoint` names into `models/pretrained`.
+`corpus` reads what `data.source` names and writes Parquet (`data/raw`), its figures (`metrics/data.json`)
+and what an annotator should look at (`metrics/findings.csv`). `checkpoint` fetches what `model.checkpoint`
+names into `models/pretrained`.
 """
 
 import argparse
@@ -14,21 +15,17 @@ from pydantic import Field
 from ner.annotation.sentences import SPLITS
 from ner.core.command import run_command
 from ner.core.files import write_json
+from ner.core.inputs import guard_inputs
 from ner.core.params import Params, load_params
 from ner.sources.corpus import open_corpus, write_corpus
 from ner.sources.pretrained import fetch_checkpoint
+from ner.sources.settings import DataParams
+from ner.sources.trial import try_checkpoint
+from ner.text.splitting import split_text
 
 logger = logging.getLogger(__name__)
 
 PARAMS_FILE = Path("params.yaml")
-
-
-class DataParams(Params):
-    """Section `data`: where the corpus comes from."""
-
-    source: str = Field(
-        description="A folder of TSV or CoNLL files, or a YAML file that names a Hub dataset."
-    )
 
 
 class ModelParams(Params):
@@ -50,10 +47,11 @@ class CheckpointStageParams(Params):
     model: ModelParams
 
 
-def download_corpus(raw_dir: Path, facts_file: Path) -> None:
+def download_corpus(raw_dir: Path, facts_file: Path, findings_file: Path) -> None:
     """Run the stage `download_corpus`."""
-    with open_corpus(load_params(PARAMS_FILE, CorpusStageParams).data.source) as corpus:
-        facts = write_corpus(corpus, raw_dir)
+    params = load_params(PARAMS_FILE, CorpusStageParams).data
+    with open_corpus(params, split_text) as corpus:
+        facts = write_corpus(corpus, raw_dir, findings_file, params)
     write_json(facts_file, facts)
     for split in SPLITS:
         counts = [facts[split][key] for key in ("sentences", "words", "entities")]
@@ -63,7 +61,9 @@ def download_corpus(raw_dir: Path, facts_file: Path) -> None:
 def download_checkpoint(encoder_dir: Path, origin_file: Path) -> None:
     """Run the stage `download_checkpoint`."""
     params = load_params(PARAMS_FILE, CheckpointStageParams).model
-    origin = fetch_checkpoint(params.checkpoint, revision=params.revision, target=encoder_dir)
+    origin = fetch_checkpoint(
+        params.checkpoint, revision=params.revision, target=encoder_dir, try_out=try_checkpoint
+    )
     write_json(origin_file, asdict(origin))
     logger.info("%s: weights with SHA-256 %s", params.checkpoint, origin.weights_sha256)
 
@@ -71,17 +71,20 @@ def download_checkpoint(encoder_dir: Path, origin_file: Path) -> None:
 def main() -> None:
     """Read the paths from the command line in `dvc.yaml`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(required=True)
+    commands = parser.add_subparsers(dest="what", required=True)
     corpus = commands.add_parser("corpus")
-    corpus.set_defaults(run=download_corpus)
-    for name in ("raw_dir", "facts_file"):
+    for name in ("raw_dir", "facts_file", "findings_file"):
         corpus.add_argument(name, type=Path)
     checkpoint = commands.add_parser("checkpoint")
-    checkpoint.set_defaults(run=download_checkpoint)
     for name in ("encoder_dir", "origin_file"):
         checkpoint.add_argument(name, type=Path)
     arguments = vars(parser.parse_args())
-    arguments.pop("run")(**arguments)
+    if arguments.pop("what") == "corpus":
+        with guard_inputs("download_corpus", CorpusStageParams):
+            download_corpus(**arguments)
+    else:
+        with guard_inputs("download_checkpoint", CheckpointStageParams):
+            download_checkpoint(**arguments)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from ner.annotation.sentences import read_split
 from ner.core.command import run_command
 from ner.core.files import read_json, whole_folder, write_json
+from ner.core.inputs import guard_inputs
+from ner.core.number_types import TaggingPrecision
 from ner.core.params import Params, load_params
 from ner.core.run_settings import RunSection
 from ner.evaluation.checks import check_complete, check_training_params
@@ -24,6 +26,7 @@ from ner.evaluation.headline import Headline
 from ner.evaluation.predictions import list_predictions, write_predictions
 from ner.evaluation.score_files import read_entity_texts, write_evaluation_speed, write_tables
 from ner.evaluation.splits import score_split
+from ner.tagging.precision import describe_precision
 from ner.tagging.tagger import Tagger
 from ner.windows.tokenized import read_windows
 
@@ -40,6 +43,7 @@ class EvaluateParams(Params):
         le=100_000, description="Resamples of the sentences for the interval of F1."
     )
     bootstrap_seed: NonNegativeInt = Field(description="Seed of the resampling.")
+    precision: TaggingPrecision = Field(description="Number type that tags; auto: the tagger's own.")
 
 
 class StageParams(Params):
@@ -62,7 +66,9 @@ def evaluate(
     """Run the stage."""
     params = load_params(PARAMS_FILE, StageParams).evaluate
     budget = load_params(PARAMS_FILE, RunSection).run.subtokens_per_batch
-    tagger = Tagger.load(tagger_dir, subtokens_per_batch=budget)
+    tagger = Tagger.load(tagger_dir, subtokens_per_batch=budget, precision=params.precision)
+    precision = describe_precision(tagger.precision)
+    logger.info("tagging in %s", tagger.precision)
     check_training_params(tagger_dir, PARAMS_FILE)
     facts = read_json(facts_file)
 
@@ -82,22 +88,19 @@ def evaluate(
     with whole_folder(predictions_dir) as folder:
         for name, split in splits.items():
             write_predictions(folder / f"{name}.parquet", list_predictions(split))
-    details = {name: describe_split(split, tag_set) for name, split in splits.items()}
+    bootstrap = {"n_samples": params.bootstrap_samples, "seed": params.bootstrap_seed}
+    details = {name: describe_split(split, tag_set, **bootstrap) for name, split in splits.items()}
     headlines = {
-        name: Headline.of_split(
-            split,
-            subtoken_f1=details[name]["subtoken"]["f1"],
-            n_samples=params.bootstrap_samples,
-            seed=params.bootstrap_seed,
-        )
+        name: Headline.of_split(split, subtoken_f1=details[name]["subtoken"]["f1"], **bootstrap)
         for name, split in splits.items()
     }
     write_tables(tables_dir, splits["test"], read_entity_texts(raw_dir / "train.parquet"))
     write_json(scores_file, details)
     write_json(headline_file, {name: headline.to_dict() for name, headline in headlines.items()})
-    write_evaluation_speed(speed_file, list(splits.values()), seconds)
+    write_evaluation_speed(speed_file, list(splits.values()), seconds, precision)
     for name, one in headlines.items():
-        logger.info("%s: F1 %.4f (95 %%: %.4f to %.4f)", name, one.f1, one.f1_low, one.f1_high)
+        both = f", both levels {one.m1_f1:.4f}" if one.m1_f1 is not None else ""
+        logger.info("%s: F1 %.4f (95 %%: %.4f to %.4f)%s", name, one.f1, one.f1_low, one.f1_high, both)
 
 
 def main() -> None:
@@ -107,7 +110,9 @@ def main() -> None:
     outputs = ("predictions_dir", "headline_file", "scores_file", "tables_dir", "speed_file")
     for name in inputs + outputs:
         parser.add_argument(name, type=Path)
-    evaluate(**vars(parser.parse_args()))
+    arguments = vars(parser.parse_args())
+    with guard_inputs("evaluate", StageParams):
+        evaluate(**arguments)
 
 
 if __name__ == "__main__":

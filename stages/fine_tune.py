@@ -18,12 +18,19 @@ from ner.annotation.sentences import read_split, read_tag_set
 from ner.core.command import run_command
 from ner.core.params import Params, load_params
 from ner.core.run_settings import RunParams, RunSection
+from ner.tagging.heads import add_inner_head
 from ner.tagging.model import load_encoder
+from ner.tagging.precision import choose_precision
 from ner.training.arguments import training_arguments
+from ner.training.failures import check_targets
+from ner.training.freezing import freeze_layers
 from ner.training.launching import end_process, join_processes, start_launcher
+from ner.training.levels import trains_inner_level
 from ner.training.params import TrainParams
 from ner.training.results import CURVE, SPEED, SUMMARY, TAGGER, write_results
 from ner.training.runs import Run
+from ner.training.subset import take_share
+from ner.training.trackers import add_trackers
 from ner.training.trainer import WordTrainer
 from ner.windows.tokenized import read_settings, read_windows
 
@@ -87,16 +94,28 @@ def train_tagger(
 ) -> WordTrainer:
     """Train, from the start or on from a checkpoint; the best epoch's weights end up in the model."""
     rows = read_windows(tokenized_dir / "train.parquet")
+    rows = take_share(rows, share=params.train.share, seed=params.seed)
     train_rows = [row for row in rows if row.window.input_ids]  # a sentence may have no subtoken at all
-    set_seed(params.seed)  # before the head gets its random weights
+    check_targets(train_rows, tokenized_dir)
+    precision = choose_precision(params.train.precision)
+    tag_set = read_tag_set(raw_dir / "validation.parquet")
+    has_inner_head = trains_inner_level(params.train.levels, train_rows, tag_set)
+    set_seed(params.seed)  # before the heads get their random weights
+    model = load_encoder(encoder_dir, tag_set)
+    freeze_layers(model, params.train.freeze_layers)
+    if has_inner_head:
+        add_inner_head(model)
     trainer = WordTrainer(
-        load_encoder(encoder_dir, read_tag_set(raw_dir / "validation.parquet")),
-        training_arguments(params.train, params.seed, len(train_rows), checkpoints_dir),
+        model,
+        training_arguments(params.train, params.seed, len(train_rows), checkpoints_dir, precision),
         train_rows=train_rows,
         validation_rows=read_windows(tokenized_dir / "validation.parquet"),
         sentences=read_split(raw_dir / "validation.parquet"),
         checkpoint_steps=how.checkpoint_steps,
+        precision=precision,
+        patience=params.train.patience,
     )
+    add_trackers(trainer, how.trackers, checkpoints_dir.parent.name)  # the name of the run's folder
     if checkpoint:
         logger.info("going on from %s", checkpoint)
     trainer.fit(checkpoint)

@@ -14,6 +14,7 @@ from pydantic import Field, NonNegativeInt
 
 from ner.core.command import run_command
 from ner.core.files import whole_folder, write_text
+from ner.core.inputs import guard_inputs
 from ner.core.params import Params, load_params
 from ner.evaluation.predictions import read_predictions
 from ner.reporting.examples import pick_mistakes, pick_random
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 PAGES = {"index.html": "report.html.j2", "report.md": "report.md.j2", "MODEL_CARD.md": "MODEL_CARD.md.j2"}
 MISTAKES_PER_KIND = 5
+LANGUAGE_CODE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+INNER_MISTAKES_PER_KIND = 3
 
 
 class ReportParams(Params):
@@ -33,6 +36,9 @@ class ReportParams(Params):
     examples: NonNegativeInt = Field(description="Random sentences of the test split to show.")
     example_seed: NonNegativeInt = Field(description="Seed that picks them.")
     texts_file: str = Field(description="UTF-8 file of texts to tag, an empty line between two.")
+    language: str = Field(
+        pattern=LANGUAGE_CODE, description="The corpus's language, as in HTML: de, en, de-CH."
+    )
 
 
 class StageParams(Params):
@@ -47,13 +53,14 @@ def report(
     """Run the stage."""
     params = load_params(Path("params.yaml"), StageParams).report
     texts = read_texts(Path(params.texts_file))
-    facts = read_facts(metrics_dir, tagger_dir)
+    facts = read_facts(metrics_dir, tagger_dir, params.language)
     tables = read_tables(metrics_dir)
     predictions = read_predictions(predictions_file)
     facts |= {
         "curve": tables["training_curve"].to_dict("records"),
         "groups": tables["groups"].to_dict("records"),
         "mistakes": pick_mistakes(predictions, MISTAKES_PER_KIND),
+        "inner_mistakes": pick_mistakes(predictions, INNER_MISTAKES_PER_KIND, is_inner=True),
         "examples": pick_random(predictions, params.examples, params.example_seed),
         "texts": tag_texts(texts, tagger_dir),
     }
@@ -78,7 +85,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("metrics_dir", "predictions_file", "tagger_dir", "template_dir", "report_dir"):
         parser.add_argument(name, type=Path)
-    report(**vars(parser.parse_args()))
+    arguments = vars(parser.parse_args())
+    with guard_inputs("report", StageParams):
+        report(**arguments)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ import argparse
 import logging
 from pathlib import Path
 
-from ner.annotation.sentences import SPLITS
+from ner.annotation.sentences import SPLITS, has_nested_entities
 from ner.core.command import run_command
 from ner.core.files import whole_folder, write_json
+from ner.core.inputs import guard_inputs
 from ner.core.params import Params, load_params
 from ner.windows.splits import SplitCounts, TokenizeParams, check_lengths, tokenize_split
 from ner.windows.tokenized import write_windows
@@ -31,13 +32,15 @@ def tokenize_align(raw_dir: Path, encoder_dir: Path, tokenized_dir: Path, counts
     tokenizer = WordTokenizer.load(encoder_dir)
     check_lengths(params, tokenizer)
 
+    has_inner = any(has_nested_entities(raw_dir / f"{split}.parquet") for split in SPLITS)
+
     counts = {}
     with whole_folder(tokenized_dir) as folder:
         for split in SPLITS:
             raw_file = raw_dir / f"{split}.parquet"
             counts[split] = SplitCounts()
-            rows = tokenize_split(raw_file, tokenizer, params, counts[split])
-            write_windows(folder / raw_file.name, rows, params.model_dump())
+            rows = tokenize_split(raw_file, tokenizer, params, counts[split], has_inner=has_inner)
+            write_windows(folder / raw_file.name, rows, params.model_dump(), has_inner=has_inner)
 
     write_json(counts_file, {split: count.to_dict() for split, count in counts.items()})
     for split, count in counts.items():
@@ -57,7 +60,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("raw_dir", "encoder_dir", "tokenized_dir", "counts_file"):
         parser.add_argument(name, type=Path)
-    tokenize_align(**vars(parser.parse_args()))
+    arguments = vars(parser.parse_args())
+    with guard_inputs("tokenize_align", StageParams):
+        tokenize_align(**arguments)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,14 @@ from typer.core import TyperCommand, TyperGroup
 # Module of each subcommand, which holds its `app`, and the line that `ner --help` shows without importing it.
 SUBCOMMANDS = {
     "predict": ("tools.predict.command", "Find entities in texts or files."),
+    "redact": ("tools.redact.command", "Replace the names in texts by placeholders."),
+    "doubtful": ("tools.doubtful.command", "Find the sentences to annotate next."),
     "serve": ("tools.serve.command", "Serve the tagger as a page and an HTTP API."),
     "export": ("tools.export", "Export the tagger for the Hub or to ONNX."),
     "headline": ("tools.checks.headline", "Print the scores of the last run."),
     "compare": ("tools.experiments.compare", "Compare two results, or two groups of runs."),
     "seeds": ("tools.experiments.seeds", "Run the same parameters with several seeds."),
+    "learning-curve": ("tools.experiments.learning_curve", "Show what more annotated sentences would gain."),
     "search": ("tools.experiments.search", "Search for better parameters."),
     "check": ("tools.checks.check", "Check that the committed results belong to this code."),
     "check-cache": ("tools.checks.check_cache", "Find damaged files in DVC's cache or a remote."),

@@ -1,4 +1,4 @@
-"""Put the tagger into another form: `ner export --to hub-folder`, or `--to onnx`."""
+"""Export the tagger: `ner export --to hub-folder`, or `--to onnx`."""
 
 import shutil
 import time
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ner.annotation.counts import score_tags
 from ner.annotation.sentences import Sentence, read_split
+from ner.core.checkpoint_files import copy_files, list_tagger_files
 from ner.core.errors import PipelineError
 from ner.core.files import whole_folder
 from ner.onnx.export import write_onnx_folder
@@ -41,7 +42,7 @@ def export(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder to write; an export that is there is replaced. models/hub, models/onnx."),
+        typer.Option(help="Folder to write: models/hub or models/onnx; an earlier export is replaced."),
     ] = None,
     model: Annotated[Path, typer.Option(help="The tagger to export.")] = TAGGER_DIR,
     int8: Annotated[bool, typer.Option("--int8", help="With onnx: weights in int8, faster.")] = False,
@@ -79,12 +80,12 @@ def write_hub_folder(tagger_dir: Path, card: Path, output: Path) -> None:
     require_file(card)
     check_place(output, proof="README.md", source=tagger_dir)
     with whole_folder(output) as staging:
-        shutil.copytree(tagger_dir, staging, dirs_exist_ok=True)
+        copy_files(tagger_dir, staging, list_tagger_files(tagger_dir, with_weights=True))
         shutil.copyfile(card, staging / "README.md")
 
 
 def require_file(path: Path) -> None:
-    """Refuse to begin without a file that the pipeline makes.
+    """Check that a file of the pipeline exists.
 
     Raises:
         PipelineError: If it is missing.
@@ -96,7 +97,7 @@ def require_file(path: Path) -> None:
 
 
 def check_place(output: Path, *, proof: str, source: Path) -> None:
-    """Refuse to put an export in the place of anything but an earlier one.
+    """Check that an export would replace nothing except an earlier export.
 
     Args:
         output: The folder to make; an earlier export that is there may be replaced.
@@ -107,6 +108,10 @@ def check_place(output: Path, *, proof: str, source: Path) -> None:
         PipelineError: If the tagger is missing, or `output` holds something else than an export of this kind.
     """
     require_file(source / "config.json")
+    if output.is_symlink():
+        raise PipelineError(
+            f"{output} is a link, to {output.resolve()}.", remedy="name the folder itself with --output."
+        )
     is_export = all((output / name).is_file() for name in ("run_config.json", proof))
     places = {output.resolve(), *output.resolve().parents}
     if (output.exists() and not is_export) or source.resolve() in places:
@@ -117,13 +122,13 @@ def check_place(output: Path, *, proof: str, source: Path) -> None:
 
 
 def compare_taggers(original: Path, exported: Path, sentences: list[Sentence]) -> Table:
-    """Tag a split with both and show how far they agree, how good and how fast each is."""
+    """Tag a split with both and tabulate agreement, F1 and speed."""
     words = [sentence.words for sentence in sentences]
     gold = [sentence.outer for sentence in sentences]
     n_words = sum(map(len, words))
     reference: list[list[str]] = []
     f1 = 0.0
-    table = Table("model", "words tagged alike", "F1", "difference", "sentences a second")
+    table = Table("model", "words tagged alike", "F1", "difference", "sentences per second")
     for folder in (original, exported):
         tagger = load_text_tagger(folder)
         tagger.tag_words(words[:100])  # the first batches are slower

@@ -52,7 +52,7 @@ class Counts:
         )
 
     def to_dict(self) -> dict[str, float]:
-        """Give the ratios under the keys of the metrics files."""
+        """Return the ratios under the keys of the metrics files."""
         return {"precision": self.precision, "recall": self.recall, "f1": self.f1}
 
 
@@ -99,7 +99,7 @@ def score_spans(*, gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[
 
 
 def score_tags(*, gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> SpanScores:
-    """Count as `score_spans` does the spans that two columns of tags hold.
+    """Count the spans of two columns of tags, as `score_spans` does.
 
     Args:
         gold: Tags of each sentence's words. Shape: (n_sentences, n_words).
@@ -119,7 +119,7 @@ def score_groups(
     predicted: Sequence[Sequence[Span]],
     group_of: Callable[[int, Span], Group],
 ) -> dict[Group, Counts]:
-    """Count by any property of a span: its label, its length, whether training saw the name.
+    """Count by any property of a span: its label, its length, whether training saw the entity.
 
     A gold span counts in its own group, a predicted span in its own; a true positive is the same
     span on both sides and so has one group. The groups' counts add up to those of `score_spans`.
@@ -127,7 +127,7 @@ def score_groups(
     Args:
         gold: Spans of each sentence, none twice. Shape: (n_sentences, n_gold_spans).
         predicted: Spans of the same sentences. Shape: (n_sentences, n_predicted_spans).
-        group_of: Gives the group of a span, from the index of its sentence and the span.
+        group_of: Returns the group of a span, from the index of its sentence and the span.
 
     Returns:
         The counts of every group that occurs, in order of first occurrence.

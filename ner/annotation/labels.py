@@ -44,7 +44,7 @@ def label_of(tag: str) -> str | None:
 
 
 def is_printable_label(label: str) -> bool:
-    """Tell whether a label is safe to print: visible characters, and no formula to a spreadsheet.
+    """Return whether a label is safe to print: visible characters, and not a spreadsheet formula.
 
     Labels stand in CSV files, in drawings and on the terminal.
     """

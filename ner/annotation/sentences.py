@@ -9,12 +9,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ner.annotation.labels import TagSet
+from ner.annotation.labels import OUTSIDE, TagSet
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
 
 SPLITS = ("train", "validation", "test")
+NESTED_TAGS = "nested_ner_tags"  # the column of the inner level
 SENTENCES_PER_ROW_GROUP = 5_000  # bounds memory, whatever the size of the corpus
+# What a damaged file, one of another kind or bytes that are no UTF-8 raise; Arrow's own errors among them.
+DAMAGES = (pa.ArrowException, ValueError, KeyError, IndexError, TypeError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def write_split(path: Path, sentences: Iterable[Sentence], tag_set: TagSet, *, h
     text, tags = Value("string"), List(ClassLabel(names=list(tag_set.tags)))
     features = {"id": text, "source": text, "tokens": List(text), "ner_tags": tags}
     if has_inner:
-        features["nested_ner_tags"] = tags
+        features[NESTED_TAGS] = tags
     schema = Features(features).arrow_schema
     rows = iter(sentences)
     with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
@@ -62,7 +65,7 @@ def write_split(path: Path, sentences: Iterable[Sentence], tag_set: TagSet, *, h
                 "ner_tags": [[tag_set.id_of(tag) for tag in sentence.outer] for sentence in group],
             }
             if has_inner:
-                columns["nested_ner_tags"] = [[tag_set.id_of(tag) for tag in s.inner or ()] for s in group]
+                columns[NESTED_TAGS] = [[tag_set.id_of(tag) for tag in s.inner or ()] for s in group]
             writer.write_table(pa.table(columns, schema=schema))
 
 
@@ -75,7 +78,7 @@ def read_tag_set(path: Path) -> TagSet:
     try:
         features = json.loads(pq.read_schema(path).metadata[b"huggingface"])["info"]["features"]
         return TagSet(tuple(features["ner_tags"]["feature"]["names"]))
-    except (pa.ArrowInvalid, KeyError, TypeError, OSError) as error:
+    except DAMAGES as error:
         raise _unreadable(path, error) from error
 
 
@@ -90,7 +93,7 @@ def iterate_split(path: Path) -> Iterator[Sentence]:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(SENTENCES_PER_ROW_GROUP):
                 for row in batch.to_pylist():
-                    inner = row.get("nested_ner_tags")
+                    inner = row.get(NESTED_TAGS)
                     yield Sentence(
                         id=row["id"],
                         source=row["source"],
@@ -98,6 +101,26 @@ def iterate_split(path: Path) -> Iterator[Sentence]:
                         outer=[tags[number] for number in row["ner_tags"]],
                         inner=None if inner is None else [tags[number] for number in inner],
                     )
+    except DAMAGES as error:
+        raise _unreadable(path, error) from error
+
+
+def has_nested_entities(path: Path) -> bool:
+    """Tell whether any word of a split is in an entity of the inner level.
+
+    Raises:
+        PipelineError: If the file is no Parquet file that `download_corpus` wrote.
+    """
+    outside = read_tag_set(path).id_of(OUTSIDE)
+    try:
+        with pq.ParquetFile(path) as file:
+            if NESTED_TAGS not in file.schema_arrow.names:
+                return False
+            return any(
+                number != outside
+                for batch in file.iter_batches(SENTENCES_PER_ROW_GROUP, columns=[NESTED_TAGS])
+                for number in batch.column(0).flatten().to_pylist()
+            )
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, error) from error
 

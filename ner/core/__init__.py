@@ -1,1 +1,1 @@
-"""What knows nothing of entities: parameters, errors, files, speed."""
+"""Parameters, errors, files and speed: code that knows nothing about entities."""

@@ -11,7 +11,7 @@ from ner.core.errors import PipelineError
 from ner.core.escaping import escape_controls
 
 ROOM = "make room on the disk (dvc gc -w removes what no file here needs) and run it again."
-RIGHTS = "see to who may read and write there, and run it again."
+RIGHTS = "change who may read and write there, and run it again."
 ABSENT = "make it with dvc repro, or fetch it with dvc pull."
 KIND = "remove or rename it: a file stands where a folder should, or a folder where a file should."
 # What a system says of a file that the user can do something about; anything else is a bug of ours.
@@ -26,7 +26,7 @@ REMEDIES = {
     errno.ENOTDIR: KIND,
     errno.EISDIR: KIND,
     errno.EEXIST: KIND,
-    errno.EIO: "see to the disk: it cannot be read or written.",
+    errno.EIO: "check the disk: it cannot be read or written.",
 }
 USE_CPU = "compute on the CPU: put CUDA_VISIBLE_DEVICES= before the command"
 # What PyTorch says of a GPU that the user can do something about, in RuntimeErrors.
@@ -52,7 +52,7 @@ class InertFormatter(logging.Formatter):
 
 
 def run_command(command: Callable[[], None]) -> None:
-    """Run a command's body and turn what the user can mend into one line and exit status 1.
+    """Run a command's body and turn what the user can fix into one line and exit status 1.
 
     Args:
         command: Reads the command line and does the work.
@@ -109,7 +109,7 @@ def explain_device_error(error: BaseException) -> PipelineError | None:
 
 
 def _causes(error: BaseException | None) -> Iterator[tuple[BaseException, bool]]:
-    """Give an error and what led to it, and whether that is said (`from`) or only came before it."""
+    """Yield an error and its causes, with whether each is a stated cause (`from`) or only came before."""
     is_certain = True
     while error is not None:
         yield error, is_certain

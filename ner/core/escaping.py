@@ -9,7 +9,7 @@ SECRETS = re.compile(
 
 
 def escape_controls(text: str) -> str:
-    r"""Write what a corpus or server sent so that a terminal shows it, and without passwords and tokens.
+    r"""Escape control characters and redact credentials.
 
     Characters that move the cursor, change colours or turn the direction of writing become escapes such
     as `\x1b`; line ends and tabs stay.

@@ -16,7 +16,7 @@ from ner.core.errors import PipelineError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path` and rename it to `path` on success alone.
+    """Yield a temporary name beside `path` and rename it to `path` on success only.
 
     Args:
         path: The file to make; its folder is made too.
@@ -34,7 +34,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path` that takes its place on success alone.
+    """Yield a temporary folder beside `path` that replaces it on success only.
 
     Args:
         path: The folder to make or replace.
@@ -55,7 +55,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _named_in_errors(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; an error that names it, or nothing, names `path` instead."""
+    """Yield a temporary name beside `path`; an error that names it, or nothing, names `path` instead."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,5 +106,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise PipelineError(f"{path}:{error.lineno}: not valid JSON: {error.msg}.", remedy=remedy) from error
+    except RecursionError as error:
+        raise PipelineError(f"{path}: not valid JSON: nested too deep.", remedy=remedy) from error
     except UnicodeDecodeError as error:
         raise PipelineError(f"{path}: byte {error.start + 1} is not UTF-8.", remedy=remedy) from error

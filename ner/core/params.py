@@ -11,6 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ner.core.errors import PipelineError
 
+PARAMS = "params.yaml"
 PIPELINE = "dvc.yaml"  # beside params.yaml; lists the sections that each stage reads
 RUN = "run"  # the section that no stage depends on
 KIND_NAMES = {
@@ -54,7 +55,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         problem = (error.problem if isinstance(error, MarkedYAMLError) else None) or "cannot be parsed"
         raise PipelineError(
             f"{place}: not valid YAML: {problem}.",
-            remedy="mend that line; a section's keys stand two spaces further right than its name.",
+            remedy="fix that line; a section's keys are indented by two spaces.",
         ) from error
     if not isinstance(content, dict):
         raise PipelineError(f"{path}: holds no keys.", remedy="write one `key: value` a line.")
@@ -145,14 +146,14 @@ def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def suggest_key(key: str, known: Sequence[str]) -> str:
-    """Say which key may have been meant, and which there are."""
+    """Return a hint: the key that may have been meant, and all keys."""
     near = difflib.get_close_matches(key, known, n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     return f"{meant}The keys here are {', '.join(known)}."
 
 
 def _describe(model: type[Params], location: tuple[int | str, ...]) -> tuple[list[str], str]:
-    """Give the keys beside `location` and what the parameter there means."""
+    """Return the keys beside `location` and what the parameter there means."""
     fields = model.model_fields
     for part in location[:-1]:
         field = fields.get(str(part))

@@ -1,1 +1,1 @@
-"""Scores of a tagged split, and what follows from them."""
+"""Scores, intervals, mistakes and tables of a tagged split."""

@@ -1,4 +1,6 @@
-"""How far chance could move an F1: intervals and paired differences by resampling sentences.
+"""Intervals and paired differences of F1 by resampling sentences (bootstrap).
+
+An interval covers test-sentence sampling only, not seed variance.
 
 The bootstrap draws as many sentences as the split has, with replacement, and recomputes F1 from the
 sums of their counts (Efron and Tibshirani 1993, An Introduction to the Bootstrap). Sentences with

@@ -1,4 +1,4 @@
-"""Whether a score of 0.9 is right nine times in ten: the reliability table and its summary."""
+"""Calibration: whether a score of 0.9 is right nine times in ten, as a table and as one number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from ner.core.errors import PipelineError
-from ner.core.files import read_json
+from ner.core.number_types import CHOSEN
 from ner.core.params import read_yaml
 from ner.evaluation.splits import EvaluatedSplit
+from ner.tagging.levels import INNER_TAGS
+from ner.windows.run_config import read_run_config
 
 
 def check_training_params(tagger_dir: Path, params_file: Path) -> None:
@@ -17,7 +19,10 @@ def check_training_params(tagger_dir: Path, params_file: Path) -> None:
         PipelineError: At the first that differs: DVC would show this tagger's scores beside another value.
     """
     wanted = read_yaml(params_file)
-    for section, used in read_json(tagger_dir / "run_config.json").items():
+    settings = read_run_config(tagger_dir)
+    for made in (INNER_TAGS, CHOSEN):  # results of training: found in the corpus, chosen by the machine
+        settings.pop(made, None)
+    for section, used in settings.items():
         pairs = used.items() if isinstance(used, dict) else [(None, used)]
         for key, value in pairs:
             name = f"{section}.{key}" if key else section

@@ -30,7 +30,7 @@ def score_coarse(
 
 
 def collapse_labels(sentences: Sequence[Sequence[Span]], labels: Collection[str]) -> list[list[Span]]:
-    """Give every span its coarse label and leave its extent alone.
+    """Replace the label of every span by its coarse label; extents stay.
 
     Extents come first, labels second: `B-LOC B-LOCpart` stays two spans, as in the official scorer.
 

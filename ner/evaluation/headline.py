@@ -15,11 +15,13 @@ class Headline:
     Args:
         precision: On words, outer level, strict IOB2, from 0 to 1; recall and f1 likewise.
         f1_low: Lower end of the 95 % interval of F1; `f1_high` is the upper one.
-        loss: Mean cross-entropy over the targets.
+        loss: Mean cross-entropy over the targets; of two levels the sum of both means.
         subtoken_f1: F1 as the original notebook counts it, over subtokens.
         words: Words that were scored.
         sentences: Sentences that were scored.
-        repaired_tags: Predicted `I-` tags that continued nothing and became `B-`.
+        repaired_tags: Predicted `I-` tags of the outer level that continued nothing and became `B-`.
+        inner_f1: F1 of the inner level; None, and left out of the file, where it is not predicted.
+        m1_f1: F1 over both levels, M1 of the GermEval 2014 task; None likewise.
     """
 
     precision: float
@@ -32,6 +34,8 @@ class Headline:
     words: int
     sentences: int
     repaired_tags: int
+    inner_f1: float | None = None
+    m1_f1: float | None = None
 
     @classmethod
     def of_split(cls, split: EvaluatedSplit, *, subtoken_f1: float, n_samples: int, seed: int) -> "Headline":
@@ -46,6 +50,8 @@ class Headline:
             words=sum(len(sentence.words) for sentence in split.sentences),
             sentences=len(split.sentences),
             repaired_tags=sum(words.n_repaired for words in split.tagged.sentences),
+            inner_f1=split.inner.scores.overall.f1 if split.inner else None,
+            m1_f1=(split.scores.overall + split.inner.scores.overall).f1 if split.inner else None,
         )
 
     @classmethod
@@ -59,4 +65,4 @@ class Headline:
 
     def to_dict(self) -> dict[str, float]:
         """Return the keys and values of `metrics/evaluate.json`."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}

@@ -15,7 +15,7 @@ from ner.annotation.spans import Span
 
 Kind = Literal["correct", "boundary", "label", "missed", "spurious"]
 MISTAKE_KINDS: tuple[Kind, ...] = ("boundary", "label", "missed", "spurious")
-# Stands in the confusion matrix for the span that is not there; no corpus has a label with a blank.
+# Label of a missing span in the confusion matrix; no corpus has a label with a blank.
 NO_LABEL = "no entity"
 
 

@@ -1,6 +1,8 @@
 """The tables of the test split as CSV files, and the speed of tagging."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ner.annotation.sentences import iterate_split
 from ner.annotation.spans import decode_spans
@@ -32,6 +34,7 @@ def write_tables(folder: Path, split: EvaluatedSplit, trained_names: set[str]) -
         "labels": tables.tabulate_counts(split.scores.by_label, name="label"),
         "confusion": tables.tabulate_confusion(split.pairings),
         "errors": tables.tabulate_mistakes(split.pairings),
+        "inner_errors": tables.tabulate_mistakes(split.inner.pairings if split.inner else []),
         "calibration": tables.tabulate_calibration(split.calibration),
         "groups": tables.tabulate_groups(
             gold=split.gold,
@@ -39,13 +42,16 @@ def write_tables(folder: Path, split: EvaluatedSplit, trained_names: set[str]) -
             words=[sentence.words for sentence in split.sentences],
             n_subtokens=n_subtokens,
             trained_names=trained_names,
+            sources=[sentence.source for sentence in split.sentences],
         ),
     }
     for name, table in contents.items():
         write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
 
 
-def write_evaluation_speed(path: Path, splits: list[EvaluatedSplit], seconds: float) -> None:
+def write_evaluation_speed(
+    path: Path, splits: list[EvaluatedSplit], seconds: float, precision: Mapping[str, Any]
+) -> None:
     """Write the speed of tagging, all splits together."""
     n_subtokens = [sum(len(row.window.input_ids) for row in split.rows) for split in splits]
     n_computed = sum(
@@ -57,4 +63,5 @@ def write_evaluation_speed(path: Path, splits: list[EvaluatedSplit], seconds: fl
         n_sentences=sum(len(split.sentences) for split in splits),
         n_subtokens=sum(n_subtokens),
         padding_share=1 - sum(n_subtokens) / n_computed,
+        precision=precision,
     )

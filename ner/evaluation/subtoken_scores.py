@@ -1,4 +1,4 @@
-"""The original notebook's figures: seqeval over subtokens, where a split-up name counts several times."""
+"""The original notebook's figures: seqeval over subtokens, where long words count several times."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ def score_subtokens(
 ) -> dict[str, float]:
     """Score every subtoken that has a target, in seqeval's default mode, as the notebook does.
 
-    With `tokenize.label_all_tokens` the two subtokens of a one-word name, both tagged `B-`, are two
-    entities: these figures count more entities than the corpus has and compare with no published one.
+    With `tokenize.label_all_tokens` the two subtokens of a one-word entity, both tagged `B-`, count as two
+    entities. These figures count more entities than the corpus has; published ones do not.
 
     Args:
         rows: Windows with the gold targets. Shape: (n_windows,).

@@ -9,6 +9,7 @@ from ner.annotation.counts import Counts, score_groups
 from ner.annotation.spans import Span
 from ner.evaluation.calibration import Calibration
 from ner.evaluation.mistakes import NO_LABEL, Pairing, list_label_pairs
+from ner.evaluation.source_groups import group_sources
 
 GROUP_LIMIT = 5  # longer entities share a row, `5+`
 
@@ -56,8 +57,9 @@ def tabulate_groups(
     words: Sequence[Sequence[str]],
     n_subtokens: Sequence[Sequence[int]],
     trained_names: set[str],
+    sources: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Score by whether train has the name, by its words, and by subtokens a word (rounded up).
+    """Score by whether train has the name, by its words, by subtokens a word (rounded up), and by source.
 
     Args:
         gold: Spans of each sentence. Shape: (n_sentences, n_spans).
@@ -65,7 +67,9 @@ def tabulate_groups(
         words: Words of each sentence. Shape: (n_sentences, n_words).
         n_subtokens: Subtokens of each word. Shape: (n_sentences, n_words).
         trained_names: The words of every entity in train, joined by blanks.
+        sources: Where each sentence was published; empty: not known. Shape: (n_sentences,).
     """
+    source_groups = group_sources(sources)
 
     def seen(sentence: int, span: Span) -> str:
         return "seen" if " ".join(words[sentence][span.start : span.end]) in trained_names else "unseen"
@@ -82,6 +86,8 @@ def tabulate_groups(
         "words": length,
         "subtokens a word": subtokens,
     }
+    if source_groups is not None:
+        properties["source"] = lambda sentence, _: source_groups[sentence]
     tables = []
     for name, group_of in properties.items():
         counts = score_groups(gold=gold, predicted=predicted, group_of=group_of)

@@ -2,17 +2,18 @@
 
 import importlib.util
 import logging
-import shutil
 import tempfile
 import warnings
 from pathlib import Path
 
+from ner.core.checkpoint_files import copy_files, list_tagger_files
 from ner.core.errors import PipelineError
 from ner.onnx.tagger import MODEL
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 SINGLE_FILE_BYTES = 2**31 - 2**26  # protobuf holds no more; larger weights stand in files beside the model
 OPSET = 20
+OUTPUTS = ["logits", "inner_logits"]
 
 
 def write_onnx_folder(tagger_dir: Path, folder: Path, *, int8: bool) -> None:
@@ -41,18 +42,17 @@ def write_onnx_folder(tagger_dir: Path, folder: Path, *, int8: bool) -> None:
             _quantise_model(full, model, is_large=is_large)
     else:
         _export_model(tagger_dir, model, is_large=is_large)
-    for path in tagger_dir.iterdir():
-        if ".safetensors" not in path.suffixes and path.name != "model.safetensors.index.json":
-            shutil.copyfile(path, folder / path.name)
+    copy_files(tagger_dir, folder, list_tagger_files(tagger_dir, with_weights=False))
 
 
 def _export_model(tagger_dir: Path, path: Path, *, is_large: bool) -> None:
     """Trace the model with batches of any size and windows of any length."""
     import torch
 
+    from ner.tagging.heads import LevelOutputs, count_levels
     from ner.tagging.tagger import Tagger
 
-    model = Tagger.load(tagger_dir, subtokens_per_batch=1).model.cpu()
+    model = Tagger.load(tagger_dir, subtokens_per_batch=1, precision="fp32").model.cpu()
     model.train(False)
     # As plain products: torch's own attention is traced with twice the transpositions and a search for NaN.
     model.set_attn_implementation("eager")
@@ -65,12 +65,12 @@ def _export_model(tagger_dir: Path, path: Path, *, is_large: bool) -> None:
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of torch's own code
         torch.onnx.export(
-            model,
+            model if count_levels(model) == 1 else LevelOutputs(model),
             (),
             path,
             kwargs={"input_ids": input_ids, "attention_mask": attention_mask},
             input_names=["input_ids", "attention_mask"],
-            output_names=["logits"],
+            output_names=OUTPUTS[: count_levels(model)],
             dynamic_shapes={"input_ids": any_size, "attention_mask": any_size},
             opset_version=OPSET,
             dynamo=True,
@@ -80,9 +80,9 @@ def _export_model(tagger_dir: Path, path: Path, *, is_large: bool) -> None:
 
 
 def _quantise_model(source: Path, target: Path, *, is_large: bool) -> None:
-    """Store the encoder's weights in int8, one scale a column; embeddings and head stay in float32.
+    """Store the encoder's weights in int8, one scale a column; embeddings and heads stay in float32.
 
-    The head is one small product, and each of its outputs decides between tags; an embedding is looked
+    A head is one small product, and each of its outputs decides between tags; an embedding is looked
     up, not multiplied.
     """
     import onnx
@@ -93,8 +93,8 @@ def _quantise_model(source: Path, target: Path, *, is_large: bool) -> None:
     # Merges what the quantiser would not find in parts. Its symbolic shapes are not needed and fail on
     # some encoders.
     quant_pre_process(source, prepared, skip_symbolic_shape=True, save_as_external_data=is_large)
-    nodes = onnx.load(prepared, load_external_data=False).graph.node
-    head = [node.name for node in nodes if node.op_type in ("MatMul", "Gemm")][-1:]
+    graph = onnx.load(prepared, load_external_data=False).graph
+    heads = [node.name for node in graph.node if node.op_type in ("MatMul", "Gemm")][-len(graph.output) :]
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # the quantiser advises on the root logger what was just done
@@ -105,7 +105,7 @@ def _quantise_model(source: Path, target: Path, *, is_large: bool) -> None:
             op_types_to_quantize=["MatMul"],
             per_channel=True,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=head,
+            nodes_to_exclude=heads,
             use_external_data_format=is_large,
         )
     finally:

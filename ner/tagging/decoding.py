@@ -4,7 +4,7 @@ A decoder that looks at more than one subtoken, such as Viterbi over the tags, c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,13 @@ class TaggedWords:
         scores: Probability of each word's tag, from 0 to 1; 0 for a word that has no subtoken: it was
             not seen and is `O`. Shape: (n_words,).
         n_repaired: How many `I-` tags continued nothing and became `B-`.
+        inner: The same of the inner level; None where the tagger knows the outer one alone.
     """
 
     tags: list[str]
     scores: list[float]
     n_repaired: int
+    inner: "TaggedWords | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +41,29 @@ class TaggedSplit:
 
     Args:
         sentences: In corpus order. Shape: (n_sentences,).
-        subtoken_tag_ids: Best tag of every subtoken of every window, in the order of the windows:
-            what the original notebook scores. Shape: (n_windows, n_subtokens).
-        loss: Mean cross-entropy over the targets that are not ignored; 0 if there are none.
+        subtoken_tag_ids: Best tag of every subtoken of every window, outer level, in the order of the
+            windows: what the original notebook scores. Shape: (n_windows, n_subtokens).
+        loss: Mean cross-entropy over the targets that are not ignored; 0 if there are none. Of two levels
+            the sum of both means, as in training.
         padding_share: Share of the computed subtokens that was padding.
+        n_levels: Levels that the tagger knows: 1, the outer one, or 2.
     """
 
     sentences: list[TaggedWords]
     subtoken_tag_ids: list[list[int]]
     loss: float
     padding_share: float
+    n_levels: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class WindowLogits:
-    """What the head says of one window, as far as decoding needs it.
+    """What the heads say of one window, as far as decoding needs it.
 
     Args:
-        subtoken_tag_ids: Best tag of every subtoken. Shape: (n_subtokens,).
+        subtoken_tag_ids: Best tag of every subtoken, outer level. Shape: (n_subtokens,).
         words: Word of each row of `logits`, counted from the window's first word. Shape: (n_owned_words,).
-        logits: Of the first subtoken of each word. Shape: (n_owned_words, n_tags).
+        logits: Of the first subtoken of each word. Shape: (n_owned_words, n_levels, n_tags).
     """
 
     subtoken_tag_ids: NDArray[np.int16]
@@ -70,14 +75,14 @@ def read_window(logits: Logits, row: TokenizedWindow) -> WindowLogits:
     """Keep of a window's logits what decoding needs.
 
     Args:
-        logits: Padding may follow the window's own. Shape: (at least n_subtokens, n_tags).
+        logits: Padding may follow the window's own. Shape: (at least n_subtokens, n_levels, n_tags).
         row: The window.
     """
     pairs = list(first_subtokens(row.window.word_ids))
     positions = [position for position, _ in pairs]
     n_subtokens = len(row.window.input_ids)
     return WindowLogits(
-        subtoken_tag_ids=logits[:n_subtokens].argmax(-1).astype(np.int16),
+        subtoken_tag_ids=logits[:n_subtokens, 0].argmax(-1).astype(np.int16),
         words=[word for _, word in pairs],
         logits=logits[positions],  # indexing with a list copies: the batch is freed
     )
@@ -87,7 +92,7 @@ def decode_words(logits: Logits, tag_names: Sequence[str]) -> tuple[list[str], l
     """Choose the tag of each word: its best one, whatever stands beside it.
 
     Args:
-        logits: One row a word. Shape: (n_words, n_tags).
+        logits: One row a word, of one level. Shape: (n_words, n_tags).
         tag_names: Name of each tag id. Shape: (n_tags,).
 
     Returns:
@@ -104,24 +109,41 @@ def decode_sentences(
     windows: Sequence[WindowLogits | None],
     n_words: Sequence[int],
     tag_names: Sequence[str],
+    *,
+    n_levels: int,
 ) -> list[TaggedWords]:
-    """Give each word its first subtoken's tag, then repair IOB2.
+    """Give each word its first subtoken's tag, then repair IOB2; each level by itself.
 
     Args:
         rows: The windows of all sentences. Shape: (n_windows,).
         windows: The logits of each; None for a window without subtokens. Shape: (n_windows,).
         n_words: Words of each sentence. Shape: (n_sentences,).
         tag_names: Name of each tag id. Shape: (n_tags,).
+        n_levels: Levels that the logits are of: 1, the outer one, or 2.
 
     Returns:
         In corpus order. Shape: (n_sentences,).
     """
+    outer, *inner = (_decode_level(rows, windows, n_words, tag_names, level) for level in range(n_levels))
+    if not inner:
+        return outer
+    return [replace(words, inner=nested) for words, nested in zip(outer, inner[0], strict=True)]
+
+
+def _decode_level(
+    rows: Sequence[TokenizedWindow],
+    windows: Sequence[WindowLogits | None],
+    n_words: Sequence[int],
+    tag_names: Sequence[str],
+    level: int,
+) -> list[TaggedWords]:
     tags = [[OUTSIDE] * n for n in n_words]
     scores = [[0.0] * n for n in n_words]
     for row, window in zip(rows, windows, strict=True):
         if window is None or not window.words:
             continue
-        for word, tag, score in zip(window.words, *decode_words(window.logits, tag_names), strict=True):
+        decoded = decode_words(window.logits[:, level], tag_names)
+        for word, tag, score in zip(window.words, *decoded, strict=True):
             tags[row.sentence][row.window.first_word + word] = tag
             scores[row.sentence][row.window.first_word + word] = score
     tagged = []

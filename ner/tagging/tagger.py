@@ -1,4 +1,4 @@
-"""The tagger on PyTorch: an encoder with a head that gives each word one tag and one score."""
+"""The tagger on PyTorch: an encoder with a head a level that gives each word one tag and one score."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,9 +9,12 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from ner.annotation.labels import TagSet
+from ner.core.number_types import TaggingPrecision
 from ner.tagging.decoding import TaggedSplit, WindowLogits, decode_sentences, read_window
 from ner.tagging.devices import find_device
+from ner.tagging.heads import count_levels, list_tags, split_levels
 from ner.tagging.model import WindowCollator, load_tagger_model
+from ner.tagging.precision import cast_weights, choose_tagging_precision
 from ner.tagging.scheduling import Batch, compute_side_by_side, group_batches
 from ner.windows.alignment import IGNORE_ID
 from ner.windows.batching import budget_batches, padding_share
@@ -25,7 +28,7 @@ class ComputedBatch(NamedTuple):
     """The logits of a batch, still on the device.
 
     Args:
-        logits: Shape: (n_rows, longest row, n_tags).
+        logits: Shape: (n_rows, longest row, n_levels, n_tags).
         loss: Cross-entropy, summed over the targets that are not ignored. Shape: ().
     """
 
@@ -44,7 +47,7 @@ class Tagger:
     """Tags windows in batches of similar length and returns the words in corpus order.
 
     Args:
-        model: Encoder and head, on the device to compute on.
+        model: Encoder and one head or two, on the device to compute on.
         subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits the device.
     """
 
@@ -52,18 +55,31 @@ class Tagger:
         self.model = model
         budget = CPU_BUDGET if model.device.type == "cpu" else GPU_BUDGET
         self.subtokens_per_batch = subtokens_per_batch or budget
-        names = {int(number): tag for number, tag in (model.config.id2label or {}).items()}
-        self.tag_set = TagSet([names[number] for number in sorted(names)])
-        self._collate = WindowCollator(model.config.pad_token_id)
+        self.tag_set = TagSet(list_tags(model))
+        self.n_levels = count_levels(model)
+        self._collate = WindowCollator(model.config.pad_token_id, self.n_levels)
+
+    @property
+    def precision(self) -> str:
+        """Number type of the weights: fp32 or bf16."""
+        return "bf16" if self.model.dtype is torch.bfloat16 else "fp32"
 
     @classmethod
-    def load(cls, tagger_dir: Path, *, subtokens_per_batch: int | None = None) -> "Tagger":
+    def load(
+        cls, tagger_dir: Path, *, subtokens_per_batch: int | None = None, precision: TaggingPrecision = "auto"
+    ) -> "Tagger":
         """Load a fine-tuned tagger onto the machine's GPU, or its CPU where it has none.
+
+        Args:
+            tagger_dir: The tagger's folder.
+            subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits the device.
+            precision: Number type to compute in; auto: the tagger's own.
 
         Raises:
             PipelineError: If the folder is no checkpoint that transformers can load.
         """
         model = load_tagger_model(tagger_dir)
+        cast_weights(model, choose_tagging_precision(precision, tagger_dir))
         model.to(find_device())  # type: ignore[arg-type] # the library's wrapper hides the signature
         return cls(model, subtokens_per_batch=subtokens_per_batch)
 
@@ -90,10 +106,11 @@ class Tagger:
             self.model.train(was_training)
         n_targets = sum(target != IGNORE_ID for row in rows for target in row.targets)
         return TaggedSplit(
-            sentences=decode_sentences(rows, windows, n_words, self.tag_set.tags),
+            sentences=decode_sentences(rows, windows, n_words, self.tag_set.tags, n_levels=self.n_levels),
             subtoken_tag_ids=[window.subtoken_tag_ids.tolist() if window else [] for window in windows],
             loss=sum(losses) / n_targets if n_targets else 0.0,
             padding_share=padding_share(lengths, batches),
+            n_levels=self.n_levels,
         )
 
     def _read_batches(self, batches: Sequence[Batch]) -> Iterator[ReadBatch]:
@@ -112,9 +129,9 @@ class Tagger:
         if self.model.device.type == "cuda":  # else the copy would wait for what is being computed
             batch = {name: tensor.pin_memory() for name, tensor in batch.items()}
         batch = {name: tensor.to(self.model.device, non_blocking=True) for name, tensor in batch.items()}
-        targets = batch.pop("labels")  # (rows, subtokens)
-        logits = self.model(**batch).logits.float()  # (rows, subtokens, tags)
-        loss = cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_ID, reduction="sum")
+        targets = batch.pop("labels")  # (rows, subtokens) or (rows, subtokens, levels)
+        logits = split_levels(self.model(**batch).logits.float(), self.n_levels)  # (…, levels, tags)
+        loss = cross_entropy(logits.flatten(0, 2), targets.flatten(), ignore_index=IGNORE_ID, reduction="sum")
         return ComputedBatch(logits, loss)
 
 

@@ -6,7 +6,7 @@ does not (`EU-Kommission`, `YouTube`, `z.B.`, `@name`): such parts are joined ag
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from syntok import segmenter
@@ -17,9 +17,12 @@ APOSTROPHES = "'\u2019\u00b4\u02bc"
 GERMAN_QUOTES = str.maketrans("“«", "””")  # syntok takes both for opening ones, as in English and French
 SIGILS = "@#"
 SYMBOLS = {"So", "Sk", "Mn", "Me", "Cf"}  # an emoji may be several of these, joined by invisible characters
+INVISIBLE = {"Cc", "Cf"}
 WORD_LIKE = re.compile(r"\w")
 SIGN = re.compile(r"\.\.\.|.", re.DOTALL)
 ORDINAL_DIGITS = 2  # `1990.` ends a sentence more often than it is an ordinal
+LONGEST_PIECE = 2**16  # characters that syntok sees at once, which bounds the memory of its tokens
+BLANK = re.compile(r"\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,47 @@ def split_text(text: str) -> list[list[Word]]:
         text: Any text; an empty line ends a sentence.
 
     Returns:
-        The words of each sentence from left to right; together they hold every character that is
-        not white space. Shape: (n_sentences, n_words of the sentence).
+        The words of each sentence from left to right. Characters that are in none of them are white space,
+        and invisible ones that stand alone: a direction mark between two words would part a name.
+        Shape: (n_sentences, n_words of the sentence).
     """
-    sentences = []
-    for paragraph in segmenter.analyze(text.translate(GERMAN_QUOTES)):
+    return [
+        [Word(text[start:end], start, end) for start, end in ranges]
+        for offset, piece in _split_pieces(text)
+        for ranges in _split_piece(piece, offset)
+    ]
+
+
+def _split_pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the paragraphs with their places; one longer than `LONGEST_PIECE` is cut behind white space.
+
+    Each goes to syntok alone: before a paragraph of a text, syntok puts as many blanks as characters precede.
+    """
+    for offset, paragraph in segmenter.preprocess_with_offsets(text):
+        start = 0
+        while len(paragraph) - start > LONGEST_PIECE:
+            blank = BLANK.search(paragraph, start + LONGEST_PIECE)
+            if blank is None:
+                break
+            yield offset + start, paragraph[start : blank.end()]
+            start = blank.end()
+        yield offset + start, paragraph[start:]
+
+
+def _split_piece(piece: str, offset: int) -> Iterator[list[tuple[int, int]]]:
+    """Yield the words of each sentence of a piece as ranges of the text's characters."""
+    for paragraph in segmenter.analyze(piece.translate(GERMAN_QUOTES)):
         for tokens in _join_at_ordinals(
             [token for token in sentence if token.value] for sentence in paragraph
         ):
-            ranges = _join_parts(text, tokens)
-            sentences.append([Word(text[start:end], start, end) for start, end in ranges])
-    return sentences
+            words = _join_parts(piece, tokens)
+            if visible := [(start, end) for start, end in words if not _is_invisible(piece[start:end])]:
+                yield [(offset + start, offset + end) for start, end in visible]
+
+
+def _is_invisible(word: str) -> bool:
+    """Tell whether a word is control and format characters alone."""
+    return not word.isprintable() and all(unicodedata.category(sign) in INVISIBLE for sign in word)
 
 
 def _join_at_ordinals(sentences: Iterable[list[Token]]) -> list[list[Token]]:

@@ -9,19 +9,18 @@ from transformers import TrainingArguments
 
 from ner.core.errors import PipelineError
 from ner.tagging.devices import has_accelerator
-from ner.tagging.precision import choose_precision
+from ner.tagging.precision import Precision
 from ner.training.params import TrainParams
 
 
 def training_arguments(
-    train: TrainParams, seed: int, n_rows: int, checkpoints_dir: Path
+    train: TrainParams, seed: int, n_rows: int, checkpoints_dir: Path, precision: Precision
 ) -> TrainingArguments:
     """Build `TrainingArguments` from the settings.
 
     Raises:
-        PipelineError: If a batch cannot be shared out evenly, or the machine lacks the precision.
+        PipelineError: If a batch cannot be shared out evenly.
     """
-    precision = choose_precision(train.precision)
     n_parts = train.gradient_accumulation_steps * PartialState().num_processes
     if train.batch_size % n_parts:
         raise PipelineError(
@@ -45,8 +44,8 @@ def training_arguments(
         per_device_train_batch_size=train.batch_size // n_parts,
         gradient_accumulation_steps=train.gradient_accumulation_steps,
         activation_checkpointing=train.gradient_checkpointing,
-        bf16=precision == "bf16",
-        fp16=precision == "fp16",
+        bf16=precision.training == "bf16" and uses_accelerator,  # on a CPU: see WordTrainer.training_step
+        fp16=precision.training == "fp16",
         num_train_epochs=train.epochs,
         weight_decay=train.weight_decay,
         warmup_steps=math.ceil(train.warmup_share * n_steps),

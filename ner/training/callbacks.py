@@ -1,9 +1,12 @@
-"""What the Trainer calls on its way: a readable progress bar, and the schedule of checkpoints."""
+"""What the Trainer calls on its way: a readable progress bar, the schedule of checkpoints, the early end."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+logger = logging.getLogger(__name__)
 
 
 class EpochProgress(ProgressCallback):
@@ -41,6 +44,39 @@ class CheckpointSchedule(TrainerCallback):
         arguments[2].should_save = True
 
 
+class Patience(TrainerCallback):
+    """Ends training after so many epochs without a better validation F1.
+
+    Args:
+        n_epochs: How many; None: never.
+        count_epochs: Returns how many epochs have passed since the best one. The count is the trainer's, so
+            that a run that resumes keeps it.
+    """
+
+    def __init__(self, n_epochs: int | None, count_epochs: Callable[[], int]) -> None:
+        self.n_epochs, self._count_epochs = n_epochs, count_epochs
+
+    @property
+    def is_over(self) -> bool:
+        """Whether training has to end."""
+        return self.n_epochs is not None and self._count_epochs() >= self.n_epochs
+
+    def on_evaluate(self, *arguments: Any, **_: Any) -> None:  # noqa: ANN401
+        """Decide after an epoch's validation."""
+        if self.is_over:
+            arguments[2].should_training_stop = True
+            logger.info("no better F1 for %s epochs (train.patience): training ends", self.n_epochs)
+
+
 def describe_epoch(logs: Mapping[str, float]) -> str:
     """Say in a line how an epoch ended."""
-    return f"epoch {logs['epoch']:.0f}: validation loss {logs['eval_loss']:.4f}, F1 {logs['eval_f1']:.4f}"
+    scores = {name.removeprefix("eval_"): value for name, value in logs.items()}
+    return f"epoch {logs['epoch']:.0f}: validation loss {logs['eval_loss']:.4f}, {describe_f1(scores)}"
+
+
+def describe_f1(scores: Mapping[str, float]) -> str:
+    """Say the F1 of an epoch, of the outer level or of both."""
+    outer = f"F1 {scores['f1']:.4f}"
+    if "m1_f1" not in scores:
+        return outer
+    return f"{outer}, inner level {scores['inner_f1']:.4f}, both {scores['m1_f1']:.4f}"

@@ -1,9 +1,9 @@
 """Where a training run keeps its checkpoints and its result until the result belongs to the recorded inputs.
 
-DVC records parameters and deps when a stage ends, not when it starts: an edit while a run trains would be
-recorded beside a model that never saw it. A run therefore knows its inputs by hash, and checks them again
-before it publishes. Its folder is named by that hash, lies outside any output, since DVC removes outputs
-before a stage runs, and below `$DVC_ROOT`, so that queued runs, which work in a temporary copy, share it.
+A run knows its inputs by hash and checks them again before it publishes, as every stage does
+(`ner.core.inputs`); its result took long and is kept for a run with the old inputs. Its folder is named by
+that hash, lies outside any output, since DVC removes outputs before a stage runs, and below `$DVC_ROOT`, so
+that queued runs, which work in a temporary copy, share it.
 """
 
 import json
@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from ner.core.errors import PipelineError
 from ner.core.files import whole_folder, write_json
-from ner.core.inputs import StageInputs, hash_path
+from ner.core.inputs import StageInputs, hash_file
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Run:
                 result stays for the next run with these inputs.
         """
         kept = f"the finished result is kept in {CHECKPOINTS / self.inputs.key}"
-        changes = self.inputs.changes(StageInputs.read(self.stage, params))
+        changes = self.inputs.find_changes(params)
         if changes:
             raise PipelineError(
                 f"{self.stage}: edited while it ran: {', '.join(changes)}; {kept}, for the old inputs.",
@@ -142,13 +142,13 @@ def seal_checkpoint(folder: Path) -> None:
     for path in files:
         with path.open("rb") as stream:
             os.fsync(stream.fileno())
-    write_json(folder / SEAL, {path.name: hash_path(path) for path in files})
+    write_json(folder / SEAL, {path.name: hash_file(path) for path in files})
 
 
 def _is_sealed(folder: Path) -> bool:
     try:
         hashes = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-        return all(hash_path(folder / name) == digest for name, digest in hashes.items())
+        return all(hash_file(folder / name) == digest for name, digest in hashes.items())
     except (OSError, ValueError):
         return False
 

@@ -66,8 +66,13 @@ class SplitCounts:
         }
 
 
-def check_lengths(params: TokenizeParams, tokenizer: WordTokenizer) -> None:
+def check_lengths(params: TokenizeParams, tokenizer: WordTokenizer, file: Path = Path("params.yaml")) -> None:
     """Refuse windows that the encoder cannot take, or that have no room for words.
+
+    Args:
+        params: The settings.
+        tokenizer: The encoder's.
+        file: Where the settings stand.
 
     Raises:
         PipelineError: Names the parameter, its value and what it may be.
@@ -75,25 +80,38 @@ def check_lengths(params: TokenizeParams, tokenizer: WordTokenizer) -> None:
     n_special = len(tokenizer.prefix) + len(tokenizer.suffix)
     if tokenizer.max_length and params.max_length > tokenizer.max_length:
         raise PipelineError(
-            f"params.yaml: tokenize.max_length is {params.max_length}, more than the encoder takes.",
+            f"{file}: tokenize.max_length is {params.max_length}, more than the encoder takes.",
             remedy=f"set it to at most {tokenizer.max_length}.",
         )
     if params.max_length <= n_special:
         raise PipelineError(
-            f"params.yaml: tokenize.max_length is {params.max_length}, no more than the special tokens need.",
+            f"{file}: tokenize.max_length is {params.max_length}, no more than the special tokens need.",
             remedy=f"set it to at least {n_special + 1}; most sentences need 128.",
         )
     if params.stride >= params.max_length - n_special:
         raise PipelineError(
-            f"params.yaml: tokenize.stride is {params.stride}, as much as a window holds.",
+            f"{file}: tokenize.stride is {params.stride}, as much as a window holds.",
             remedy=f"set it below {params.max_length - n_special}.",
         )
 
 
 def tokenize_split(
-    raw_file: Path, tokenizer: WordTokenizer, params: TokenizeParams, counts: SplitCounts
+    raw_file: Path,
+    tokenizer: WordTokenizer,
+    params: TokenizeParams,
+    counts: SplitCounts,
+    *,
+    has_inner: bool = False,
 ) -> Iterator[TokenizedWindow]:
-    """Turn the sentences of a split into windows, batch by batch, and count them into `counts`."""
+    """Turn the sentences of a split into windows, batch by batch, and count them into `counts`.
+
+    Args:
+        raw_file: The split.
+        tokenizer: The encoder's.
+        params: How to cut and align.
+        counts: What is counted goes here.
+        has_inner: Whether windows get targets of the inner level too.
+    """
     tag_set = read_tag_set(raw_file)
     n_special = len(tokenizer.prefix) + len(tokenizer.suffix)
     sentences = iterate_split(raw_file)
@@ -105,6 +123,7 @@ def tokenize_split(
             )
             counts.add(sentence, pieces, n_truncated)
             tag_ids = [tag_set.id_of(tag) for tag in sentence.outer]
+            inner_ids = [tag_set.id_of(tag) for tag in sentence.inner or ()] if has_inner else None
             for window in cut_windows(
                 pieces,
                 prefix=tokenizer.prefix,
@@ -112,7 +131,10 @@ def tokenize_split(
                 max_length=params.max_length,
                 stride=params.stride,
             ):
-                targets = align_tag_ids(window, tag_ids, label_all_tokens=params.label_all_tokens)
+                targets, *inner_targets = (
+                    align_tag_ids(window, ids, label_all_tokens=params.label_all_tokens)
+                    for ids in ([tag_ids] if inner_ids is None else [tag_ids, inner_ids])
+                )
                 counts.add_window(window, targets, tag_set)
-                yield TokenizedWindow(number, window, targets)
+                yield TokenizedWindow(number, window, targets, *inner_targets)
             number += 1

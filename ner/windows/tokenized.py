@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ner.annotation.sentences import DAMAGES
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
 from ner.windows.alignment import Window
@@ -25,6 +26,7 @@ SCHEMA = pa.schema(
         "targets": pa.list_(pa.int32()),
     }
 )
+INNER = pa.field("inner_targets", pa.list_(pa.int32()))  # a column of corpora with nested entities alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +36,31 @@ class TokenizedWindow:
     Args:
         sentence: Index of the sentence in its split.
         window: Subtokens and the words they belong to.
-        targets: Target id of each subtoken. Shape: (n_subtokens,).
+        targets: Target id of each subtoken, outer level. Shape: (n_subtokens,).
+        inner_targets: The same of the inner level, ignored where `targets` is; None in a corpus without
+            nested entities. Shape: (n_subtokens,).
     """
 
     sentence: int
     window: Window
     targets: list[int]
+    inner_targets: list[int] | None = None
 
 
-def write_windows(path: Path, rows: Iterable[TokenizedWindow], settings: dict[str, Any]) -> None:
+def write_windows(
+    path: Path, rows: Iterable[TokenizedWindow], settings: dict[str, Any], *, has_inner: bool = False
+) -> None:
     """Write windows in row groups, so that memory stays flat.
 
     Args:
         path: The Parquet file.
         rows: In corpus order.
         settings: Parameters that made them; kept in the schema for whoever tokenises new text alike.
+        has_inner: Whether the rows have targets of the inner level.
     """
-    schema = SCHEMA.with_metadata({SETTINGS_KEY: json.dumps(settings, sort_keys=True)})
+    schema = (SCHEMA.append(INNER) if has_inner else SCHEMA).with_metadata(
+        {SETTINGS_KEY: json.dumps(settings, sort_keys=True)}
+    )
     rows = iter(rows)
     with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         while group := list(islice(rows, WINDOWS_PER_ROW_GROUP)):
@@ -61,6 +71,8 @@ def write_windows(path: Path, rows: Iterable[TokenizedWindow], settings: dict[st
                 "word_ids": [row.window.word_ids for row in group],
                 "targets": [row.targets for row in group],
             }
+            if has_inner:
+                columns[INNER.name] = [row.inner_targets for row in group]
             writer.write_table(pa.table(columns, schema=schema))
 
 
@@ -72,7 +84,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     """
     try:
         return dict(json.loads(pq.read_schema(path).metadata[SETTINGS_KEY]))
-    except (pa.ArrowInvalid, KeyError, TypeError, OSError) as error:
+    except DAMAGES as error:
         raise _unreadable(path, error) from error
 
 
@@ -85,10 +97,11 @@ def _iterate_windows(path: Path) -> Iterator[TokenizedWindow]:
     try:
         with pq.ParquetFile(path) as file:  # pq.read_table would import pandas: 60 MB
             for batch in file.iter_batches(WINDOWS_PER_ROW_GROUP):
-                columns = (batch[name].to_pylist() for name in SCHEMA.names)
-                for sentence, first_word, input_ids, word_ids, targets in zip(*columns, strict=True):
-                    yield TokenizedWindow(sentence, Window(first_word, input_ids, word_ids), targets)
-    except (pa.ArrowInvalid, KeyError, OSError) as error:
+                names = [*SCHEMA.names, *(name for name in (INNER.name,) if name in batch.schema.names)]
+                columns = (batch[name].to_pylist() for name in names)
+                for sentence, first_word, input_ids, word_ids, *targets in zip(*columns, strict=True):
+                    yield TokenizedWindow(sentence, Window(first_word, input_ids, word_ids), *targets)
+    except DAMAGES as error:
         raise _unreadable(path, error) from error
 
 

@@ -1,7 +1,7 @@
 """The encoder's own tokenizer, applied to words that are already split."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ ROBERTA_LIKE = {
     "ibert",
     "data2vec-text",
 }
+NONCHARACTER = "\U0010ffff"  # never a character of a text, as Unicode promises
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,14 @@ class WordTokenizer:
             definition = json.loads(path.read_text(encoding="utf-8"))
             if _is_byte_level(definition.get("pre_tokenizer")):
                 _add_prefix_space(definition)
+            _hide_special_tokens(definition)
             tokenizer = Tokenizer.from_str(json.dumps(definition))
             max_length = _read_max_length(encoder_dir)
         except Exception as error:  # the library has no class of its own for its errors
             raise _unusable(path, str(error)) from error
         tokenizer.no_truncation()  # a checkpoint may bring both along: MiniLM's cuts at 128 and pads to it
         tokenizer.no_padding()
-        tokenizer.encode_special_tokens = True  # a word spelt `[SEP]` is a word
+        tokenizer.encode_special_tokens = True  # a word spelt `[SEP]` is a word, also within a word
         try:
             bare = tokenizer.encode(["a"], is_pretokenized=True, add_special_tokens=False).ids
             dressed = tokenizer.encode(["a"], is_pretokenized=True).ids
@@ -119,6 +121,34 @@ def _add_prefix_space(definition: dict[str, Any]) -> None:
     """
     parts = [definition["normalizer"], {"type": "Prepend", "prepend": " "}]
     definition["normalizer"] = {"type": "Sequence", "normalizers": [part for part in parts if part]}
+
+
+def _hide_special_tokens(definition: dict[str, Any]) -> None:
+    """Rename special tokens in the vocabulary, so that a word that is spelt like one is split as any other.
+
+    Some vocabularies, such as XLM-R's, hold `</s>` as a piece like the others. Ids stay what they are, and so
+    does the unknown token: it is what such a word may well become.
+    """
+    model = definition["model"]
+    vocabulary = model.get("vocab") or {}
+    unknown = model.get("unk_token")
+    if isinstance(vocabulary, list) and model.get("unk_id") is not None:
+        unknown = vocabulary[model["unk_id"]][0]
+    added = definition.get("added_tokens") or []
+    hidden = {token["content"] for token in added if token.get("special")} - {unknown}
+    for token in added:
+        token["content"] = _hide(token["content"], hidden)
+    if isinstance(vocabulary, list):
+        model["vocab"] = [[_hide(piece, hidden), score] for piece, score in vocabulary]
+    else:
+        model["vocab"] = {_hide(piece, hidden): number for piece, number in vocabulary.items()}
+    if "merges" in model:  # of byte-pair encoding: as text, or as pairs
+        pairs = (pair.split(" ", 1) if isinstance(pair, str) else pair for pair in model["merges"])
+        model["merges"] = [list(pair) for pair in pairs if "".join(pair) not in hidden]
+
+
+def _hide(piece: str, hidden: Collection[str]) -> str:
+    return f"{NONCHARACTER}{piece}" if piece in hidden else piece
 
 
 def _unusable(path: Path, reason: str) -> PipelineError:

@@ -6,6 +6,7 @@ Each row goes through the function of the stage that reads such an input; some g
 import functools
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -35,6 +36,7 @@ def project(tmp_path, monkeypatch):
     """Work in an empty project folder with the default parameters."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(PARAMS_TEXT, encoding="utf-8")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     return tmp_path
 
 
@@ -72,7 +74,7 @@ def write_corpus(folder, files):
 
 def download_corpus():
     """Run the stage as dvc.yaml does."""
-    download.download_corpus(Path("data/raw"), Path("metrics/data.json"))
+    download.download_corpus(Path("data/raw"), Path("metrics/data.json"), Path("metrics/findings.csv"))
 
 
 CONTROL = "1\t\x07\tO\tO\n2\t\x1b[31m\tB-LOC\tO\n3\t\x96\tI-LOC\tO\n"
@@ -137,22 +139,18 @@ HUGE_TAG = "1\ta\t" + "X" * 2**20 + "\tO\n"
     ("files", "expected"),
     [
         pytest.param({"dev.tsv": ""}, r"dev\.tsv:1: the file holds no sentence", id="empty-file"),
-        pytest.param({"dev.tsv": "\n \n"}, r"dev\.tsv:1: an empty sentence", id="blank-lines"),
+        pytest.param({"dev.tsv": "\n \n"}, r"dev\.tsv:1: the file holds no sentence", id="blank-lines"),
         pytest.param({"dev.tsv": "1\ta\tO\n"}, r"dev\.tsv:1: 3 columns, not 4", id="three-columns"),
         pytest.param({"dev.tsv": "1\ta\tO\tO\tO\n"}, r"dev\.tsv:1: 5 columns, not 4", id="five-columns"),
         pytest.param({"dev.tsv": "1,a,O,O\n"}, r"dev\.tsv:1: 1 columns, not 4", id="commas-for-tabs"),
-        pytest.param({"dev.tsv": '{"a": 1}\n'}, r"dev\.tsv:1: 1 columns", id="json"),
-        pytest.param({"dev.tsv": "1\t\tO\tO\n"}, r"dev\.tsv:1: the word is empty", id="empty-word"),
+        pytest.param({"dev.tsv": '{"a": 1}\n'}, r"dev\.tsv:1: a record .* keys a\.", id="json"),
+        pytest.param({"dev.tsv": "1\t\tB-X\tO\n"}, r"dev\.tsv:1: the word is empty", id="empty-word"),
         pytest.param({"dev.tsv": "2\ta\tO\tO\n"}, r"dev\.tsv:1: '2' stands where", id="wrong-number"),
-        pytest.param({"dev.tsv": "1\ta\tLOC\tO\n"}, r"dev\.tsv:1: 'LOC' is no IOB2 tag", id="bare-label"),
-        pytest.param({"dev.tsv": "1\ta\tb-LOC\tO\n"}, r"dev\.tsv:1: 'b-LOC' is no", id="small-letters"),
-        pytest.param({"dev.tsv": "1\ta\tS-LOC\tO\n"}, r"dev\.tsv:1: 'S-LOC' is no", id="another-scheme"),
+        pytest.param(
+            {"dev.tsv": "1\ta\tLOC\tO\n"}, r"dev\.tsv:1: 'LOC' is no tag like the others", id="bare-label"
+        ),
         pytest.param({"dev.tsv": "1\ta\tB-\tO\n"}, r"dev\.tsv:1: 'B-' is no", id="no-label"),
-        pytest.param({"dev.tsv": HUGE_TAG}, r"dev\.tsv:1: 'XXX.* … .*X' is no", id="a-tag-of-a-megabyte"),
-        pytest.param({"dev.tsv": "1\ta\tB-=1\tO\n"}, r"dev\.tsv:1: the label .* no name", id="formula"),
-        pytest.param({"dev.tsv": "1\ta\tB-\x1b[31m\tO\n"}, r"dev\.tsv:1: the label", id="ansi-in-a-label"),
-        pytest.param({"dev.tsv": "1\ta\tB-\u202eCOL\tO\n"}, r"dev\.tsv:1: the label", id="turned-label"),
-        pytest.param({"dev.tsv": "1\ta\tB-\x00\tO\n"}, r"dev\.tsv:1: the label", id="nul-in-a-label"),
+        pytest.param({"dev.tsv": HUGE_TAG}, r"dev\.tsv:1: 'XXX.* … .*X' is no tag", id="a-tag-of-a-megabyte"),
         pytest.param({"dev.tsv": "1\ta\tI-LOC\tO\n"}, r"dev\.tsv:1: I-LOC continues nothing", id="orphan"),
         pytest.param(
             {"dev.tsv": "1\ta\tB-LOC\tO\n2\tb\tI-PER\tO\n"}, r"dev\.tsv:2: I-PER continues", id="other-label"
@@ -163,16 +161,12 @@ HUGE_TAG = "1\ta\t" + "X" * 2**20 + "\tO\n"
         pytest.param(
             {"dev.tsv": "1\tK\xf6ln\tO\tO\n".encode("latin-1")}, r"dev\.tsv:1: byte 4 .*0xf6", id="latin-1"
         ),
-        pytest.param({"dev.tsv": GOOD.encode("utf-16")}, r"dev\.tsv:1: byte 1 .*0xff", id="utf-16"),
         pytest.param({"dev.tsv": b"\x1f\x8b\x08\x00"}, r"dev\.tsv:1: byte 2 .*0x8b", id="gzip"),
         pytest.param({"dev.tsv": b"\x00" * 100}, r"dev\.tsv:1: 1 columns", id="nul-bytes-alone"),
         pytest.param({"dev.tsv": "<<<<<<< HEAD\n" + GOOD}, r"dev\.tsv:1: 1 columns", id="merge-markers"),
         pytest.param({"dev.tsv": "#\tx\t\n"}, r"dev\.tsv:1: a header without", id="header-alone"),
-        pytest.param({"dev.tsv": None}, r"corpus: the validation split is missing", id="a-split-missing"),
+        pytest.param({"dev.tsv": None}, "too few to cut validation from it", id="a-split-missing"),
         pytest.param({"dev.conll": "a O\n"}, r"dev\.tsv and dev\.conll are both", id="a-split-twice"),
-        pytest.param(
-            {"dev.tsv": None, "dev.conll": "a O O\n"}, r"dev\.conll:1: 3 columns, not 2", id="conll-columns"
-        ),
         pytest.param(dict.fromkeys(CORPUS), r"corpus: the train split is missing", id="empty-folder"),
     ],
 )
@@ -218,6 +212,7 @@ STAGES = {
     "train": functools.partial(fine_tune, *[NOWHERE] * 7),
     "evaluate": functools.partial(evaluate.evaluate, *[NOWHERE] * 9),
     "report": functools.partial(report.report, *[NOWHERE] * 5),
+    "run": functools.partial(fine_tune, *[NOWHERE] * 7),
 }
 DEFAULTS = YAML(typ="safe").load(PARAMS_TEXT)
 KEYS = [
@@ -228,8 +223,15 @@ KEYS = [
 ]
 
 
-@pytest.mark.parametrize(("section", "key", "value"), KEYS, ids=[f"{s}.{k}" for s, k, _ in KEYS])
-@pytest.mark.parametrize("fault", ["missing", "misspelt", "another-type", "empty"])
+FAULTY_KEYS = [
+    pytest.param(section, key, value, fault, id=f"{fault}-{section}.{key}")
+    for fault in ("missing", "misspelt", "another-type", "empty")
+    for section, key, value in KEYS
+    if fault != "empty" or value is not None  # some may be empty
+]
+
+
+@pytest.mark.parametrize(("section", "key", "value", "fault"), FAULTY_KEYS)
 def test_every_parameter_is_checked_before_any_work(project, section, key, value, fault):
     params = YAML(typ="safe").load(PARAMS_TEXT)
     if fault in ("missing", "misspelt"):
@@ -412,8 +414,9 @@ def test_a_checkpoint_that_is_not_found(project, checkpoint, expected):
         *("XLNetLMHeadModel", "ModernBertForMaskedLM", "DebertaV2Model", "BertForTokenClassification"),
     ],
 )
-def test_an_encoder_is_taken_by_whatever_class_it_is_published(project, architecture):
-    """Also one with a head for another number of labels: it gets a fresh one."""
+def test_an_encoder_is_taken_by_whatever_class_it_is_published(project, monkeypatch, architecture):
+    """Also one with a head for another number of labels: it gets a fresh one. Its weights are invented."""
+    monkeypatch.setattr(download, "try_checkpoint", lambda *_: None)
     fetch(project, "encoder", config(architectures=[architecture], id2label={"0": "X"}))
     assert Path("models/pretrained/model.safetensors").read_bytes() == WEIGHTS
 
@@ -473,7 +476,7 @@ def test_a_hub_that_does_not_help(project, impatient, monkeypatch, server, expec
     ("arguments", "prepare", "expected"),
     [
         pytest.param(
-            ["stages.download", "corpus", "data/raw", "metrics/data.json"],
+            ["stages.download", "corpus", "data/raw", "metrics/data.json", "metrics/findings.csv"],
             lambda folder: write_corpus(folder, {"dev.tsv": "1\t\x1b[2J\tI-LOC\tO\n"}),
             r"dev\.tsv:1: I-LOC continues nothing",
             id="orphan-tag",

@@ -193,11 +193,11 @@ def test_a_stage_on_a_really_full_disk_ends_in_one_line_and_runs_once_there_is_r
     params_with(tmp_path, source="corpus", checkpoint=encoder, max_length=128)
     out = disk / "out"
     if stage == "corpus":
-        command = lambda: download.download_corpus(out, tmp_path / "facts.json")  # noqa: E731
+        command = lambda: download.download_corpus(out, tmp_path / "facts.json", tmp_path / "f.csv")  # noqa: E731
     elif stage == "checkpoint":
         command = lambda: download.download_checkpoint(out, tmp_path / "origin.json")  # noqa: E731
     elif stage == "tokenize":
-        download.download_corpus(tmp_path / "raw", tmp_path / "facts.json")
+        download.download_corpus(tmp_path / "raw", tmp_path / "facts.json", tmp_path / "f.csv")
         command = lambda: tokenize_align.tokenize_align(tmp_path / "raw", encoder, out, tmp_path / "c.json")  # noqa: E731
     else:
         render_report(tmp_path, monkeypatch, PLAIN)
@@ -235,7 +235,9 @@ def test_a_limit_on_the_size_of_files_ends_in_one_line(tmp_path, monkeypatch, ca
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, old[1]))
     try:
-        line = one_line(lambda: download.download_corpus(Path("data/raw"), Path("facts.json")), capsys)
+        line = one_line(
+            lambda: download.download_corpus(Path("data/raw"), Path("facts.json"), Path("f.csv")), capsys
+        )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)
@@ -250,10 +252,12 @@ def test_a_read_only_folder_ends_in_one_line(tmp_path, monkeypatch, capsys):
     disk = small_disk(tmp_path / "disk", 1_000)
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     try:
-        line = one_line(lambda: download.download_corpus(disk / "raw", Path("facts.json")), capsys)
+        line = one_line(
+            lambda: download.download_corpus(disk / "raw", Path("facts.json"), Path("f.csv")), capsys
+        )
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
-    assert f"{disk / 'raw'}: Read-only file system. Remedy: see to who may" in line
+    assert f"{disk / 'raw'}: Read-only file system. Remedy: change who may" in line
 
 
 def test_metrics_with_merge_markers_are_one_line_that_names_the_file(tmp_path):

@@ -95,6 +95,20 @@ def test_a_parameter_reruns_what_it_affects_and_going_back_runs_nothing(clone, s
     assert clone.run("git", "status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("checkpoint_steps", 7),
+        ("launcher", "torchrun --nproc-per-node 2"),
+        ("subtokens_per_batch", 100),
+        ("trackers", "[dvclive]"),
+    ],
+)
+def test_how_a_result_is_computed_reruns_nothing(clone, key, value):
+    clone.set_param("run", key, value)
+    assert clone.repro() == set()
+
+
 def test_a_comment_in_params_runs_nothing(clone):
     clone.edit("params.yaml", "train:\n", "train:  # a thought\n")
     assert clone.repro() == set()
@@ -107,7 +121,7 @@ def test_an_edited_sentence_reruns_from_the_corpus_on(clone):
 
 def test_a_change_in_the_reader_that_changes_no_data_does_not_retrain(clone):
     """The downloads run again, write the same bytes, and the chain stops there."""
-    clone.edit("ner/sources/corpus_formats.py", '"""Corpus files', '"""All corpus files')
+    clone.edit("ner/sources/germeval.py", '"""GermEval', '"""The GermEval')
     assert clone.repro() == DOWNLOADS
 
 

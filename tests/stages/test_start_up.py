@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import start_up
+from ner.sources.settings import DataParams
 from tests.support.paths import CORPUS
 from tests.support.pipeline_clone import ROOT
 from tests.support.tiny_encoder import make_wordpiece
@@ -49,12 +50,13 @@ def test_the_corpus_is_read_and_tokenised_without_torch(tmp_path):
     (tmp_path / "encoder").mkdir()
     make_wordpiece(words).save(str(tmp_path / "encoder" / "tokenizer.json"))
     (tmp_path / "encoder" / "config.json").write_text("{}")
+    data = DataParams.found(str(CORPUS)).model_dump()
     tokenize = {"label_all_tokens": True, "max_length": 128, "stride": 32}
-    (tmp_path / "params.yaml").write_text(json.dumps({"data": {"source": str(CORPUS)}, "tokenize": tokenize}))
+    (tmp_path / "params.yaml").write_text(json.dumps({"data": data, "tokenize": tokenize}))
     code = (
         "from pathlib import Path as P; from stages.download import download_corpus; "
         "from stages.tokenize_align import tokenize_align; "
-        "download_corpus(P('raw'), P('data.json')); "
+        "download_corpus(P('raw'), P('data.json'), P('findings.csv')); "
         "tokenize_align(P('raw'), P('encoder'), P('tokenized'), P('tokenize.json'))"
     )
     assert not modules_after(code, tmp_path) & {"torch", "transformers"}

@@ -11,12 +11,14 @@ from seqeval.metrics.sequence_labeling import get_entities
 from ner.annotation.labels import TagSet, tags_of_labels
 from ner.annotation.sentences import SPLITS, Sentence, read_split, write_split
 from ner.core.errors import PipelineError
-from ner.sources.corpus_formats import find_split_files, read_germeval
+from ner.sources.corpus import read_splits
+from ner.text.splitting import split_text
 from ner.windows.alignment import IGNORE_ID, Window, first_subtokens
 from ner.windows.splits import SplitCounts, TokenizeParams, check_lengths, tokenize_split
 from ner.windows.tokenized import read_settings, read_windows, write_windows
 from ner.windows.tokenizer import WordTokenizer
 from stages.tokenize_align import tokenize_align
+from tests.support.corpora import read_sentences
 from tests.support.paths import CORPUS
 from tests.support.tiny_encoder import make_wordpiece
 
@@ -37,7 +39,7 @@ def encoder_dir(tmp_path):
     """Give a folder with the tokenizer of an encoder that takes 128 subtokens."""
     folder = tmp_path / "encoder"
     folder.mkdir()
-    words = [word for path in sorted(CORPUS.glob("*.tsv")) for s in read_germeval(path) for word in s.words]
+    words = [word for path in sorted(CORPUS.glob("*.tsv")) for s in read_sentences(path) for word in s.words]
     make_wordpiece(words).save(str(folder / "tokenizer.json"))
     (folder / "config.json").write_text('{"max_position_embeddings": 128}')
     return folder
@@ -148,7 +150,7 @@ def test_truncated_words_are_counted(tmp_path, tokenizer):
 @pytest.mark.parametrize(("max_length", "stride"), [(128, 32), (32, 8), (12, 0), (12, 9)])
 @pytest.mark.parametrize("label_all_tokens", [True, False])
 def test_every_word_has_one_speaker_with_its_tag(tmp_path, tokenizer, max_length, stride, label_all_tokens):
-    sentences = list(read_germeval(CORPUS / "NER-de-test.tsv"))
+    sentences = list(read_sentences(CORPUS / "NER-de-test.tsv"))
     rows, counts = tokenize(
         write_raw(tmp_path, sentences),
         tokenizer,
@@ -177,7 +179,7 @@ def test_every_word_has_one_speaker_with_its_tag(tmp_path, tokenizer, max_length
 def test_entities_are_counted_as_seqeval_counts_them(tmp_path, tokenizer, max_length, label_all_tokens):
     """Its default mode takes the rest of a name that was cut in two for a name of its own."""
     sentences = [
-        *read_germeval(CORPUS / "NER-de-test.tsv"),
+        *read_sentences(CORPUS / "NER-de-test.tsv"),
         Sentence("", "", ["\x96", "Uhu"], ["B-OTHpart", "I-OTHpart"], None),
     ]
     rows, counts = tokenize(
@@ -241,8 +243,8 @@ def write_params(folder, **changes):
 def test_the_stage_writes_windows_settings_and_counts_alike_each_time(tmp_path, monkeypatch, encoder_dir):
     raw_dir = tmp_path / "raw"
     raw_dir.mkdir()
-    for split, (path, reader) in find_split_files(CORPUS).items():
-        write_raw(raw_dir, reader(path), split)
+    for split, read in read_splits(CORPUS, split_text).items():
+        write_raw(raw_dir, read(), split)
     write_params(tmp_path)
     monkeypatch.chdir(tmp_path)
     for run in ("one", "other"):
@@ -270,7 +272,7 @@ def test_a_broken_split_ends_the_stage_in_one_line(tmp_path, monkeypatch, encode
 
 def test_the_notebooks_own_figures(shared, tmp_path):
     """The official test split with the vocabulary of bert-base-multilingual-cased: what it prints."""
-    sentences = read_germeval(shared / "germeval14-resplit" / "NER-de-train.tsv")
+    sentences = read_sentences(shared / "germeval14-resplit" / "NER-de-train.tsv")
     tokenizer = WordTokenizer.load(shared / "mbert-tiny")
     check_lengths(PARAMS, tokenizer)
     _, counts = tokenize(write_raw(tmp_path, sentences), tokenizer)

@@ -1,1 +1,1 @@
-"""Checks of what the pipeline left: results, cache, headline."""
+"""Checks of the pipeline's results: scores, dvc.lock, cache."""

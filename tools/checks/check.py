@@ -69,11 +69,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def check() -> None:
-    """Check that dvc.lock and metrics/ are what this code and these parameters produce.
-
-    Raises:
-        PipelineError: If a stage would run, or a result is not the recorded or the committed one.
-    """
+    """Check that dvc.lock and metrics/ are what this code and these parameters produce, and are committed."""
     stages = find_stale_stages()
     if files := find_changed_results():
         raise PipelineError(

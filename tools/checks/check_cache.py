@@ -34,11 +34,11 @@ class CachedFile:
     md5: str
 
     def object_in(self, store: Path) -> Path:
-        """Give the object's place in a cache or in a remote that is a folder."""
+        """Return the object's path in a cache or in a remote that is a folder."""
         return store / self.md5[:2] / self.md5[2:]
 
     def is_whole(self, path: Path) -> bool:
-        """Tell whether a file has the recorded hash."""
+        """Return whether a file has the recorded hash."""
         return hash_file(path) == self.md5.removesuffix(DIRECTORY)
 
 
@@ -62,7 +62,7 @@ def hash_file(path: Path) -> str:
 
 
 def remove_damaged(one: CachedFile, store: Path) -> None:
-    """Remove a damaged object, and the copy of it that was checked out, which DVC takes for whole."""
+    """Remove a damaged object, and its checked-out copy, which DVC takes for undamaged."""
     damaged = one.object_in(store)
     if one.path.is_file() and hash_file(one.path) == hash_file(damaged):
         one.path.unlink()
@@ -78,10 +78,10 @@ def check_cache(
         Path | None, typer.Option(help="Folder of a remote to check instead of the cache.")
     ] = None,
     heal: Annotated[
-        bool, typer.Option("--heal", help="Remove what is damaged; dvc pull or dvc repro restores it.")
+        bool, typer.Option("--heal", help="Remove damaged objects; dvc pull or dvc repro restores them.")
     ] = False,
 ) -> None:
-    """Hash every object that dvc.lock names and name those that are damaged."""
+    """Hash every object that dvc.lock names and list the damaged ones."""
     with Repo() as repo:
         store = remote / "files/md5" if remote else Path(repo.cache.local.path)
         present = [one for one in list_objects(repo, store) if one.object_in(store).is_file()]

@@ -20,13 +20,14 @@ def headline() -> None:
         raise PipelineError(
             f"{scores_file}: no scores yet.", remedy="run dvc repro in the project's root folder."
         )
-    table = Table(
-        "split", "F1", "95 % interval", "precision", "recall", "subtoken F1", title="Scores on words"
-    )
-    for split, one in sorted(read_headlines(scores_file).items()):
-        others = (one.precision, one.recall, one.subtoken_f1)
+    headlines = read_headlines(scores_file)
+    columns = {"precision": "precision", "recall": "recall", "subtoken_f1": "subtoken F1"}
+    if all(one.m1_f1 is not None for one in headlines.values()):
+        columns |= {"inner_f1": "inner level F1", "m1_f1": "both levels F1 (M1)"}
+    table = Table("split", "F1", "95 % interval", *columns.values(), title="Scores on words")
+    for split, one in sorted(headlines.items()):
         interval = f"{one.f1_low:.4f} to {one.f1_high:.4f}"
-        table.add_row(split, f"{one.f1:.4f}", interval, *(f"{score:.4f}" for score in others))
+        table.add_row(split, f"{one.f1:.4f}", interval, *(f"{getattr(one, name):.4f}" for name in columns))
     console = Console()
     console.print(table)
     console.print("The report: metrics/report/index.html")

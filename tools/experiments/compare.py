@@ -23,7 +23,7 @@ from rich.table import Table
 from ner.core.command import explain_system_error
 from ner.evaluation.bootstrap import Interval, PairedDifference, paired_difference
 from ner.reporting.pages import escape_markdown
-from tools.experiments.results import WORKSPACE, IncomparableError, Result, Split, read_result
+from tools.experiments.results import LEVEL_METRICS, WORKSPACE, IncomparableError, Result, Split, read_result
 
 N_SAMPLES, SEED = 2_000, 0  # of the paired bootstrap
 SENTENCES_NOTE = (
@@ -125,7 +125,7 @@ def check_comparable(baseline: Sequence[Result], candidate: Sequence[Result]) ->
                 f"{one.revision} and {first.revision} were scored against other gold tags.",
                 remedy="compare with a revision that has the same corpus.",
             )
-        if missing := sorted(first.metrics.keys() - one.metrics.keys()):
+        if missing := sorted(first.metrics.keys() - one.metrics.keys() - LEVEL_METRICS):
             raise IncomparableError(
                 f"{one.revision}: {', '.join(missing)} is missing, which {first.revision} has.",
                 remedy="run dvc repro there and commit.",

@@ -30,6 +30,7 @@ from tools.checks.refusals import explain_refusal
 
 WORKSPACE = "workspace"
 HEADLINE_FILE = "metrics/evaluate.json"
+LEVEL_METRICS = {"inner_f1", "m1_f1"}  # of runs that trained both levels
 SPEED_FILES = ("metrics/speed/fine_tune.json", "metrics/speed/evaluate.json")
 
 

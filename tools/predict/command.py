@@ -4,6 +4,7 @@ A line of a text file, or of standard input, is one text; a text given as an arg
 hold line ends. One row of output for each row of input, in the same order.
 """
 
+import errno
 import io
 import os
 import sys
@@ -21,22 +22,33 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
-from ner.text.text_tagger import TaggedText, TextTagger
-from tools.predict.input_rows import STDIN, InputFormat, Meter, Row, find_format, read_arguments, read_rows
+from ner.core.number_types import TaggingPrecision
+from ner.text.text_tagger import Levels, TaggedText, TextTagger
+from tools.predict.input_rows import STDIN, InputFormat, Meter, Row, read_arguments, read_rows
 from tools.predict.output_formats import (
     LINE_FORMATS,
-    SCHEMA,
     OutputFormat,
     TerminalText,
+    make_schema,
     make_table,
     picture_controls,
     read_records,
+)
+from tools.predict.places import (
+    Inputs,
+    check_output,
+    check_output_is_no_input,
+    choose_format,
+    count_bytes,
+    find_input_format,
+    list_inputs,
 )
 
 # Rows that are tagged together, sorted by length: less padding if more, and more to do again after a kill.
 ROWS_PER_CHUNK = 4_000
 CHARACTERS_PER_CHUNK = 2**20  # bounds memory where rows are long
 SHOWN_BAD_LINES = 10
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 PIPE_CLOSED = 128 + 13  # the status that a shell gives a filter whose reader has gone
 INTERRUPTED = 130
 
@@ -100,6 +112,9 @@ def predict(
     model: Annotated[Path, typer.Option(help="The tagger: models/ner, or an ONNX export.")] = Path(
         "models/ner"
     ),
+    level: Annotated[
+        Levels, typer.Option(help="outer: no entities inside others, also where the tagger finds them.")
+    ] = Levels.BOTH,
     min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out names below this score.")] = 0.0,
     input_format: Annotated[
         InputFormat | None, typer.Option(help="Instead of telling it from the files' names.")
@@ -113,6 +128,9 @@ def predict(
     subtokens_per_batch: Annotated[
         int | None, typer.Option(min=1, help="Most subtokens in a batch, instead of what suits the device.")
     ] = None,
+    precision: Annotated[
+        TaggingPrecision, typer.Option(help="Number type to compute in; auto: the tagger's own.")
+    ] = "auto",
     engine: Annotated[Engine, typer.Option(help="ray: on several processes or machines.")] = Engine.LOCAL,
     workers: Annotated[int, typer.Option(min=1, help="With ray: how many taggers.")] = 2,
     ray_address: Annotated[
@@ -121,32 +139,38 @@ def predict(
     ] = None,
 ) -> None:
     """Find names in texts, whole words each, with the decoder that evaluation uses."""
-    form = form or choose_format(output)
-    files = list(file or ([] if text else [STDIN]))
     try:
+        inputs = list_inputs_aloud(file or ([] if text else [STDIN]))
+        for path in inputs.files:
+            find_input_format(path, input_format)  # before the tagger is loaded, and before hours of work
         if engine is Engine.RAY:
-            check_ray_options(text, output, form, resume=resume, skip_bad_lines=skip_bad_lines)
+            output = check_ray_options(
+                text, inputs, output, form, resume=resume, skip_bad_lines=skip_bad_lines
+            )
             from tools.predict.ray_engine import tag_with_ray  # seconds, and Ray is optional
 
             tag_with_ray(
-                expand_folders(files),
+                inputs.files,
                 input_format,
-                output or Path(),
+                output,
                 tagger_dir=model,
+                levels=level,
                 min_score=min_score,
                 subtokens_per_batch=subtokens_per_batch,
+                precision=precision,
                 workers=workers,
                 address=ray_address,
             )
             return
-        check_output(output, form, files, resume=resume)
+        form = form or choose_format(output)
+        check_output(output, form, inputs, resume=resume)
         predict_locally(
             text or [],
-            expand_folders(files),
+            inputs.files,
             input_format,
             form,
             output,
-            load=lambda: load(model, subtokens_per_batch),
+            load=lambda: load(model, subtokens_per_batch, precision, level),
             min_score=min_score,
             row_filter=RowFilter(is_skipping=skip_bad_lines),
             resume=resume,
@@ -159,80 +183,65 @@ def predict(
         raise typer.Exit(INTERRUPTED) from error
 
 
-def load(model: Path, subtokens_per_batch: int | None) -> TextTagger:
+def list_inputs_aloud(files: Sequence[Path]) -> Inputs:
+    """Put the files of a folder in the folder's place, and tell what is left out.
+
+    Raises:
+        PipelineError: If a file is not there, or nothing is left to read.
+    """
+    inputs = list_inputs(files)
+    for line in inputs.describe_left_out():
+        say(line)
+    return inputs
+
+
+def expand_folders(files: Sequence[Path]) -> list[Path]:
+    """Return the files of `list_inputs_aloud` alone."""
+    return list_inputs_aloud(files).files
+
+
+def load(
+    model: Path,
+    subtokens_per_batch: int | None = None,
+    precision: TaggingPrecision = "auto",
+    levels: Levels = Levels.BOTH,
+) -> TextTagger:
     """Load the tagger, in whichever form `model` holds it."""
     from ner.onnx.tagger import load_text_tagger
 
-    return load_text_tagger(model, subtokens_per_batch=subtokens_per_batch)
-
-
-def choose_format(output: Path | None) -> OutputFormat:
-    """Tell the format from the output's name; without one: text on a terminal, and jsonl in a pipe."""
-    if output is None:
-        return OutputFormat.TEXT if sys.stdout.isatty() else OutputFormat.JSONL
-    named = {f".{form.value}": form for form in OutputFormat} | {".txt": OutputFormat.TEXT}
-    return named.get(output.suffix, OutputFormat.JSONL)
-
-
-def check_output(output: Path | None, form: OutputFormat, files: Sequence[Path], *, resume: bool) -> None:
-    """Refuse what cannot be written, before a tagger is loaded.
-
-    Raises:
-        PipelineError: Names the option.
-    """
-    if form is OutputFormat.PARQUET and output is None:
-        raise PipelineError("--format parquet needs a file.", remedy="name it with --output.")
-    if resume and (output is None or form not in LINE_FORMATS):
-        raise PipelineError(
-            f"--resume cannot go on with {output or 'standard output'} ({form}).",
-            remedy=f"name a file with --output, in one of the formats {', '.join(LINE_FORMATS)}.",
-        )
-    if output and output.suffix == ".gz":
-        raise PipelineError(
-            f"--output {output}: the output is not packed.", remedy="leave .gz out, and run gzip after it."
-        )
-    if output and output.exists() and any(path.exists() and output.samefile(path) for path in files):
-        raise PipelineError(f"--output {output} is also read: it would be lost.", remedy="name another file.")
+    return load_text_tagger(
+        model, subtokens_per_batch=subtokens_per_batch, precision=precision, levels=levels
+    )
 
 
 def check_ray_options(
     text: Sequence[str] | None,
+    inputs: Inputs,
     output: Path | None,
-    form: OutputFormat,
+    form: OutputFormat | None,
     *,
     resume: bool,
     skip_bad_lines: bool,
-) -> None:
-    """Refuse what Ray Data does not do.
+) -> Path:
+    """Refuse what Ray Data does not do, and return the folder that it writes.
 
     Raises:
         PipelineError: Names the option.
     """
-    if text or resume or skip_bad_lines or output is None:
+    if text or resume or skip_bad_lines or output is None or not all(p.is_file() for p in inputs.files):
         raise PipelineError(
-            "--engine ray tags files into a folder: no TEXT, --resume or --skip-bad-lines.",
+            "--engine ray tags files into a folder: no TEXT, pipe, --resume or --skip-bad-lines.",
             remedy="name --file and --output, or leave --engine ray out.",
         )
-    if form not in (OutputFormat.PARQUET, OutputFormat.JSONL) or (output.suffix and not output.is_dir()):
+    if form not in (None, OutputFormat.PARQUET, OutputFormat.JSONL) or (
+        output.suffix and not output.is_dir()
+    ):
         raise PipelineError(
-            f"--engine ray writes a folder of Parquet, not {output} ({form}).",
+            f"--engine ray writes a folder of Parquet, not {output} ({form or 'by its name'}).",
             remedy="name a folder with --output.",
         )
-
-
-def expand_folders(files: Sequence[Path]) -> list[Path]:
-    """Put the files of a folder, sorted by name, in the folder's place.
-
-    Raises:
-        PipelineError: If a folder holds no file.
-    """
-    found: list[Path] = []
-    for path in files:
-        inside = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-        if not inside:
-            raise PipelineError(f"{path}: an empty folder.", remedy="name files to tag.")
-        found += inside
-    return found
+    check_output_is_no_input(output, inputs)
+    return output
 
 
 def predict_locally(
@@ -248,14 +257,12 @@ def predict_locally(
     resume: bool,
 ) -> None:
     """Tag on this machine, one chunk of rows after the other."""
-    for path in files:
-        if path != STDIN and input_format is None:
-            find_format(path)  # before the tagger is loaded, and before hours of work
-        if path != STDIN and not path.is_file():
-            raise PipelineError(f"{path}: no such file.", remedy="correct --file.")
-    meter = Meter(None if STDIN in files else sum(path.stat().st_size for path in files))
+    meter = Meter(count_bytes(files))
     rows = row_filter.pass_good(
-        chain(read_arguments(texts), *(read_rows(path, input_format, meter) for path in files))
+        chain(
+            read_arguments(texts),
+            *(read_rows(path, find_input_format(path, input_format), meter) for path in files),
+        )
     )
     is_typed = STDIN in files and sys.stdin.isatty()
     if is_typed:
@@ -348,8 +355,8 @@ def open_writer(
     """
     try:
         if form is OutputFormat.PARQUET and output:
-            with whole_file(output) as part, pq.ParquetWriter(part, SCHEMA) as writer:
-                yield lambda chunk: writer.write_table(make_table([tagged for _, tagged in chunk]))
+            with whole_file(output) as part, pq.ParquetWriter(part, make_schema(tagger.n_levels)) as writer:
+                yield lambda chunk: writer.write_table(make_table([one for _, one in chunk], tagger.n_levels))
         elif output:
             output.parent.mkdir(parents=True, exist_ok=True)
             with output.open("ab" if is_appending else "wb") as file:
@@ -361,8 +368,19 @@ def open_writer(
     except OSError as error:
         raise PipelineError(
             f"{output or 'standard output'}: {error.strerror or error}.",
-            remedy="see to the disk, and pass --resume to go on.",
+            remedy=choose_remedy(error, output, form),
         ) from error
+
+
+def choose_remedy(error: OSError, output: Path | None, form: OutputFormat) -> str:
+    """Say what to do when the output cannot be written: `--resume` where it can go on."""
+    if error.errno not in DISK_ERRORS:
+        return "name another file with --output."
+    if output is None or form not in LINE_FORMATS:
+        return "make room on the disk and run it again."
+    if form is OutputFormat.JSONL:
+        return "make room on the disk and pass --resume to go on."
+    return "make room on the disk and run it again, with --resume to go on if the input is split into words."
 
 
 def make_line_writer(stream: BinaryIO, form: OutputFormat, tagger: TextTagger, *, is_terminal: bool) -> Write:
@@ -400,7 +418,7 @@ def show_progress(meter: Meter, *, is_shown: bool) -> Iterator[Callable[[int], N
         TimeElapsedColumn(),
         console=console,
         transient=True,
-        disable=not (is_shown and console.is_terminal),
+        disable=not (is_shown and sys.stderr and console.is_terminal),
     )
     with bar:
         task = bar.add_task("", total=meter.total or None, rows=0)
@@ -409,4 +427,5 @@ def show_progress(meter: Meter, *, is_shown: bool) -> Iterator[Callable[[int], N
 
 def say(message: str) -> None:
     """Tell the user on standard error, which is no part of the output."""
-    sys.stderr.write(f"{picture_controls(message)}\n")
+    if sys.stderr:  # it may be closed
+        sys.stderr.write(f"{picture_controls(message)}\n")

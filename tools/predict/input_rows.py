@@ -6,7 +6,6 @@ decides whether it ends the run.
 
 import gzip
 import json
-import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from io import BufferedReader
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,13 +22,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ner.core.errors import PipelineError
+from ner.sources.column_layouts import find_layout
+from ner.sources.columns import parse_columns
+from ner.sources.germeval import HEADER, parse_germeval
+from ner.sources.lines import SPACES, decode_line
+from ner.sources.raw import RawSentence
+from ner.sources.tokens_jsonl import WORD_KEYS
 from ner.text.splitting import Word, check_unicode, split_text
+from tools.predict.parquet_rows import UnreadableRow, iterate_rows
 
 STDIN = Path("-")
-MAX_LINE_BYTES = 16 * 2**20  # a longer line would be a file without line ends, and fill the memory
-ROWS_PER_BATCH = 1_000  # of Parquet, bounds memory
-HEADER = "#\t"
-BREAKS_A_LINE = re.compile(r"[\t\r\n]")
+MAX_LINE_BYTES = 4 * 2**20  # what a row may unfold to: JSON of short lists takes 30 times the memory
+SAMPLE_LINES = 200  # of columns, from which is found which of them has the words
 SKIP = "mend it, or pass --skip-bad-lines."
 
 
@@ -151,13 +155,17 @@ def read_rows(
         return
     try:
         with _open(path, meter) as stream:
-            lines = _decode_lines(stream, "standard input" if path == STDIN else str(path))
+            name = "standard input" if path == STDIN else str(path)
+            lines = _decode_lines(stream, name)
             if form in (InputFormat.CONLL, InputFormat.TSV):
-                yield from _parse_sentences(lines, is_germeval=form is InputFormat.TSV)
+                yield from _parse_sentences(lines, Path(name))
                 return
             parse = _row_of_text if form is InputFormat.TEXT else _row_of_json
-            for place, line in lines:
-                yield line if isinstance(line, PipelineError) else _parse(partial(parse, line), place)
+            for number, line in lines:
+                if isinstance(line, PipelineError):
+                    yield line
+                else:
+                    yield _parse(partial(parse, line), f"{name}:{number}")
     except (OSError, EOFError, zlib.error) as error:  # the last two: a torn or broken gzip file
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise PipelineError(f"{path}: {reason}.", remedy="name a file that can be read.") from error
@@ -175,7 +183,7 @@ def _open(path: Path, meter: Meter) -> Iterator[BinaryIO]:
     if path == STDIN:
         yield sys.stdin.buffer
         return
-    with path.open("rb") as file, meter.watch(path.stat().st_size, file.tell):
+    with path.open("rb") as file, meter.watch(path.stat().st_size, file.tell if file.seekable() else int):
         if path.name.endswith(".gz"):
             with gzip.GzipFile(fileobj=file) as unpacked, BufferedReader(unpacked) as stream:
                 yield stream
@@ -183,8 +191,8 @@ def _open(path: Path, meter: Meter) -> Iterator[BinaryIO]:
             yield file
 
 
-def _decode_lines(stream: BinaryIO, name: str) -> Iterator[tuple[str, str | PipelineError]]:
-    """Give each line with its place; LF and CRLF alone end a line, since words hold U+0085 and the like."""
+def _decode_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, str | PipelineError]]:
+    """Give each line with its number; LF and CRLF alone end a line, since words hold U+0085 and the like."""
     number = 0
     while raw := stream.readline(MAX_LINE_BYTES):
         number += 1
@@ -193,17 +201,20 @@ def _decode_lines(stream: BinaryIO, name: str) -> Iterator[tuple[str, str | Pipe
             while raw and not raw.endswith(b"\n"):
                 raw = stream.readline(MAX_LINE_BYTES)
             yield (
-                place,
+                number,
                 PipelineError(f"{place}: the line has more than {MAX_LINE_BYTES} bytes.", remedy=SKIP),
             )
             continue
-        if number == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")  # a byte order mark, as Windows editors write it
         try:
-            yield place, raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
-        except UnicodeDecodeError as error:
-            problem = f"byte {error.start + 1} of the line (0x{raw[error.start]:02x}) is not UTF-8."
-            yield place, PipelineError(f"{place}: {problem}", remedy=SKIP)
+            yield number, decode_line(raw, name, number)
+        except PipelineError as error:
+            yield number, _may_be_skipped(error)
+
+
+def _may_be_skipped(error: PipelineError) -> PipelineError:
+    """Add to a reader's remedy that the line may also be left out."""
+    problem, _, remedy = str(error).partition(" Remedy: ")
+    return PipelineError(problem, remedy=f"{remedy.removesuffix('.')}; or pass --skip-bad-lines.")
 
 
 def _row_of_json(line: str) -> Row:
@@ -211,10 +222,15 @@ def _row_of_json(line: str) -> Row:
         value = json.loads(line)
     except ValueError as error:
         raise ValueError(f"not JSON ({error})") from error
-    if isinstance(value, dict) and isinstance(value.get("tokens"), list):
-        return _row_of_words(value["tokens"])
-    if isinstance(value, dict) and isinstance(value.get("text"), str):
-        return _row_of_text(value["text"])
+    if isinstance(value, dict):
+        text = value.get("text")
+        words = next((value[key] for key in WORD_KEYS if isinstance(value.get(key), list)), None)
+        if words and all(isinstance(word, dict) for word in words) and isinstance(text, str):
+            words = [word.get("text") for word in words]  # as Prodigy has them, who keeps their places too
+        if words is not None and (words or not isinstance(text, str)):
+            return _row_of_words(words)
+        if isinstance(text, str):
+            return _row_of_text(text)
     raise ValueError("it has neither a text under 'text' nor a list of words under 'tokens'")
 
 
@@ -226,80 +242,77 @@ def _row_of_words(words: Sequence[Any], source: str = "") -> Row:
     if not words:
         raise ValueError("a sentence without words")
     for word in words:
-        # CoNLL could not hold the others, and a tokeniser gives none of them.
-        if not isinstance(word, str) or not word or BREAKS_A_LINE.search(word):
-            raise ValueError(f"{word!r} is no word: it is empty, or holds a tab or a line's end")
+        if not isinstance(word, str) or not word:
+            raise ValueError(f"{word!r} is no word")
     check_unicode(" ".join(words))
     return Row.of_words(words, source)
 
 
 def _parse_sentences(
-    lines: Iterator[tuple[str, str | PipelineError]], *, is_germeval: bool
+    lines: Iterator[tuple[int, str | PipelineError]], path: Path
 ) -> Iterator[Row | PipelineError]:
-    """Join the lines between two empty ones to a sentence; one bad line makes its sentence bad."""
-    words: list[str] = []
-    source, error = "", None
-    begun = ""  # place of the sentence's first line
-    for place, line in chain(lines, [("", "")]):  # the last sentence may lack its empty line
-        if isinstance(line, PipelineError):
-            begun, error = begun or place, error or line
-        elif line:
-            begun = begun or place
-            if is_germeval and line.startswith(HEADER) and begun == place:
-                source = line.removeprefix(HEADER).rstrip("\t")
-                continue
-            try:
-                words.append(_germeval_word(line, len(words) + 1) if is_germeval else _conll_word(line))
-            except ValueError as problem:
-                error = error or PipelineError(f"{place}: {problem}.", remedy=SKIP)
-        elif begun:
-            yield error or _parse(partial(_row_of_words, words, source), begun)
-            words, source, error, begun = [], "", None, ""
+    """Read sentences as the corpus readers do; one bad line makes its sentence bad."""
+    sample = list(islice(lines, SAMPLE_LINES))
+    filled = [line for _, line in sample if isinstance(line, str) and line.strip(SPACES)]
+    everything = chain(sample, lines)
+    if not filled:
+        sentences: Iterator[RawSentence | PipelineError] = parse_germeval(everything, path, needs_tags=False)
+    else:
+        layout = None if _is_germeval(filled) else find_layout(filled, path, needs_tags=False)
+        sentences = (
+            parse_germeval(everything, path, needs_tags=False)
+            if layout is None
+            else parse_columns(everything, path, layout)
+        )
+    for sentence in sentences:
+        if isinstance(sentence, RawSentence):
+            yield _parse(
+                partial(_row_of_words, sentence.words, sentence.source), f"{path}:{sentence.lines[0]}"
+            )
+        else:
+            yield sentence if "--skip-bad-lines" in str(sentence) else _may_be_skipped(sentence)
 
 
-def _germeval_word(line: str, number: int) -> str:
-    columns = line.split("\t")
-    if len(columns) < 2 or columns[0] != str(number):
-        raise ValueError(f"not the number {number} and a word, separated by a tab")
-    return columns[1]
-
-
-def _conll_word(line: str) -> str:
-    line = line.rstrip("\t ")
-    columns = re.split(r"\t" if "\t" in line else r" +", line)
-    if len(columns) > 2:
-        raise ValueError(f"{len(columns)} columns, where a word and its tag, or a word alone, should be")
-    return columns[0]
+def _is_germeval(filled: Sequence[str]) -> bool:
+    """Tell whether lines are GermEval's, with tags or without: a header, or numbers from 1 before words."""
+    first = filled[0]
+    if first.startswith(HEADER) and len(filled) > 1:
+        first = filled[1]
+    return first.startswith("1\t") and all(line.startswith(HEADER) or line[:1].isdecimal() for line in filled)
 
 
 def _read_parquet(path: Path, meter: Meter) -> Iterator[Row | PipelineError]:
-    """Read the column `tokens` (lists of words) or else `text`."""
+    """Read the column `tokens` or `words` (lists of words), or else `text`."""
     try:
         if path == STDIN:
             raise OSError("Parquet cannot be read from standard input")
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
-            column = next((name for name in ("tokens", "text") if name in names), None)
+            column = next((name for name in (*WORD_KEYS, "text") if name in names), None)
             if column is None:
                 raise PipelineError(
                     f"{path}: it has neither a column 'tokens' nor 'text', but {', '.join(names)}.",
                     remedy="rename the column that holds lists of words to tokens, that of texts to text.",
                 )
+            columns = [column, *({"text"} & set(names) - {column})]
             size, n_rows, number = path.stat().st_size, file.metadata.num_rows, 0
-            with meter.watch(size, lambda: size * number / max(1, n_rows)):
-                for batch in file.iter_batches(ROWS_PER_BATCH, columns=[column]):
-                    for value in batch.column(0).to_pylist():
-                        number += 1
-                        yield _parse_value(value, f"{path}: row {number}", column)
+        with meter.watch(size, lambda: size * number / max(1, n_rows)):
+            for row in iterate_rows(path, columns, MAX_LINE_BYTES):
+                number += 1
+                yield _parse_value(row, f"{path}: row {number}", column)
     except (pa.ArrowException, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PipelineError(f"{path}: {reason}.", remedy="name a Parquet file that can be read.") from error
 
 
-def _parse_value(value: Any, place: str, column: str) -> Row | PipelineError:  # noqa: ANN401 - as Parquet has it
-    if column == "tokens" and isinstance(value, list):
+def _parse_value(row: dict[str, Any] | UnreadableRow, place: str, column: str) -> Row | PipelineError:
+    """Read a row: its words, or its text where there are none."""
+    if isinstance(row, UnreadableRow):
+        return PipelineError(f"{place}: {row.reason}.", remedy=SKIP)
+    value, text = row[column], row.get("text")
+    if isinstance(text, str) and (column == "text" or value == []):
+        return _parse(partial(_row_of_text, text), place)
+    if column != "text" and isinstance(value, list):
         return _parse(partial(_row_of_words, value), place)
-    if column == "text" and isinstance(value, str):
-        return _parse(partial(_row_of_text, value), place)
-    wanted = "list of words" if column == "tokens" else "text"
+    wanted = "text" if column == "text" else "list of words"
     return PipelineError(f"{place}: {value!r} is no {wanted}.", remedy=SKIP)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from rich.text import Text
 
 from ner.annotation.labels import OUTSIDE, TagSet
-from ner.reporting.highlight import highlight_text, style_labels
+from ner.reporting.highlight import Mark, Segment, highlight_text, style_labels
 from ner.text.text_tagger import Entity, TaggedText
 from tools.predict.input_rows import Row
 
@@ -33,10 +33,16 @@ SCHEMA = pa.schema(
         "score": pa.list_(pa.float32()),
     }
 )
+LEVEL = pa.field("level", pa.string())  # of a tagger that knows both, and so are these
+INNER_FIELDS = [
+    pa.field("predicted_inner", pa.list_(pa.string())),
+    pa.field("score_inner", pa.list_(pa.float32())),
+]
 SCORE_DIGITS = 6  # of JSON: what lies behind them depends on the batch
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red", "bright_cyan", "bright_green")
 # JSON may hold these as they are, but U+009B begins an ANSI code and U+2028 ends a line for some readers.
 NEEDS_ESCAPE = re.compile("[\x7f-\x9f\u2028\u2029]")
+BREAKS_A_LINE = re.compile(r"[\t\r\n]")
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -51,8 +57,12 @@ class OutputFormat(StrEnum):
 
 
 def list_entities(entities: Sequence[Entity]) -> list[dict[str, Any]]:
-    """Return the entities of a text under the keys of JSON and Parquet."""
-    return [{key: getattr(entity, key) for key in ENTITY.names} for entity in entities]
+    """Return the entities of a text under the keys of JSON and Parquet; `level` where both are known."""
+    return [
+        {key: getattr(entity, key) for key in ENTITY.names}
+        | ({"level": entity.level} if entity.level else {})
+        for entity in entities
+    ]
 
 
 def format_json(row: Row, tagged: TaggedText) -> str:
@@ -63,26 +73,36 @@ def format_json(row: Row, tagged: TaggedText) -> str:
     value: dict[str, Any] = {"text": row.text, "entities": entities}
     if row.words is not None:
         value |= {"tokens": [word.text for word in row.words], "predicted": tagged.tagged[0].tags}
+        if inner := tagged.tagged[0].inner:
+            value["predicted_inner"] = inner.tags
     line = json.dumps(value, ensure_ascii=False)
     return NEEDS_ESCAPE.sub(lambda found: f"\\u{ord(found[0]):04x}", line) + "\n"
 
 
+def hold_line(word: str) -> str:
+    """Give a word as a column can hold it: a tab or line end in it, or blanks alone, become `_`."""
+    word = BREAKS_A_LINE.sub("_", word)
+    return word if word.strip() else "_" * len(word)
+
+
 def format_conll(_: Row, tagged: TaggedText) -> str:
-    """Write a word and its tag a line, and an empty line behind each sentence."""
+    """Write a word and its outer tag a line, and an empty line behind each sentence."""
     return "".join(
-        "".join(f"{word.text}\t{tag}\n" for word, tag in zip(words, one.tags, strict=True)) + "\n"
+        "".join(f"{hold_line(word.text)}\t{tag}\n" for word, tag in zip(words, one.tags, strict=True)) + "\n"
         for words, one in zip(tagged.sentences, tagged.tagged, strict=True)
     )
 
 
 def format_germeval(row: Row, tagged: TaggedText) -> str:
-    """Write GermEval's four columns; the inner level, of which the tagger knows nothing, is `O`."""
-    header = f"#\t{row.source}\n" if row.source else ""
+    """Write GermEval's four columns; the inner level is `O` where the tagger knows nothing of it."""
+    header = f"#\t{row.source.replace(' ', chr(9))}\n" if row.source else ""
     return "".join(
         header
         + "".join(
-            f"{number}\t{word.text}\t{tag}\t{OUTSIDE}\n"
-            for number, (word, tag) in enumerate(zip(words, one.tags, strict=True), start=1)
+            f"{number}\t{hold_line(word.text)}\t{tag}\t{inner}\n"
+            for number, (word, tag, inner) in enumerate(
+                zip(words, one.tags, one.inner.tags if one.inner else [OUTSIDE] * len(words), strict=True), 1
+            )
         )
         + "\n"
         for words, one in zip(tagged.sentences, tagged.tagged, strict=True)
@@ -96,22 +116,48 @@ LINE_FORMATS = {
 }
 
 
-def make_table(tagged: Sequence[TaggedText]) -> pa.Table:
-    """Give the rows of Parquet; the words of a text's sentences stand one behind the other."""
-    return pa.table(
-        {
-            "text": [one.text for one in tagged],
-            "entities": [list_entities(one.entities) for one in tagged],
-            "tokens": [[word.text for words in one.sentences for word in words] for one in tagged],
-            "predicted": [[tag for words in one.tagged for tag in words.tags] for one in tagged],
-            "score": [[score for words in one.tagged for score in words.scores] for one in tagged],
-        },
-        schema=SCHEMA,
-    )
+def make_schema(n_levels: int) -> pa.Schema:
+    """Give the columns of Parquet: more of a tagger of two levels."""
+    if n_levels == 1:
+        return SCHEMA
+    entities = pa.field("entities", pa.list_(pa.struct([*ENTITY, LEVEL])))
+    return pa.schema([*SCHEMA.set(SCHEMA.get_field_index("entities"), entities), *INNER_FIELDS])
+
+
+def make_table(tagged: Sequence[TaggedText], n_levels: int) -> pa.Table:
+    """Give the rows of Parquet; the words of a text's sentences stand one behind the other.
+
+    Args:
+        tagged: Shape: (n_texts,).
+        n_levels: Of the tagger: a table may hold no sentence that tells.
+    """
+    columns = {
+        "text": [one.text for one in tagged],
+        "entities": [list_entities(one.entities) for one in tagged],
+        "tokens": [[word.text for words in one.sentences for word in words] for one in tagged],
+        "predicted": [[tag for words in one.tagged for tag in words.tags] for one in tagged],
+        "score": [[score for words in one.tagged for score in words.scores] for one in tagged],
+    }
+    if n_levels > 1:
+        inner = [[words.inner for words in one.tagged if words.inner] for one in tagged]
+        columns |= {
+            "predicted_inner": [[tag for words in one for tag in words.tags] for one in inner],
+            "score_inner": [[score for words in one for score in words.scores] for one in inner],
+        }
+    return pa.table(columns, schema=make_schema(n_levels))
+
+
+def mark_entities(tagged: TaggedText) -> list[Segment]:
+    """Cut a text at its entities, with their scores."""
+    marks = [
+        Mark(one.start, one.end, one.label, is_inner=one.level == "inner", score=one.score)
+        for one in tagged.entities
+    ]
+    return highlight_text(tagged.text, marks)
 
 
 class TerminalText:
-    """Marks entities up for a reader: `[Berlin LOC 0.98]`, in a colour for each label.
+    """Marks entities up for a reader: `[Universität [Hamburg LOC 0.98] ORG 0.97]`, a colour for each label.
 
     Args:
         tag_set: All tags that the tagger gives, so that a label keeps its colour.
@@ -125,17 +171,17 @@ class TerminalText:
 
     def format(self, tagged: TaggedText) -> Text:
         """Give the marked-up text. What it holds cannot act on the terminal, nor as rich's markup."""
-        marked = Text()
-        entities = iter(tagged.entities)
-        ranges = [(one.start, one.end, one.label, False) for one in tagged.entities]
-        for segment in highlight_text(tagged.text, ranges):
-            shown = picture_controls(segment.text)
-            if segment.label is None:
-                marked.append(shown)
-            else:
-                score = f"{next(entities).score:.2f}"
-                marked.append(f"[{shown} {segment.label} {score}]", style=self.styles[segment.label])
-        return marked
+        return Text.assemble(*map(self._format_segment, mark_entities(tagged)))
+
+    def _format_segment(self, segment: Segment) -> Text:
+        if segment.label is None:
+            return Text(picture_controls(segment.text))
+        inside = segment.inside or (Segment(segment.text),)
+        marked = Text.assemble(
+            "[", *map(self._format_segment, inside), f" {segment.label} {segment.score:.2f}]"
+        )
+        marked.stylize_before(f"{'underline ' if segment.is_inner else ''}{self.styles[segment.label]}")
+        return Text.assemble(" (also ", marked, ")") if segment.is_apart else marked
 
 
 def picture_controls(text: str) -> str:

@@ -15,10 +15,13 @@ from typing import Any
 import pyarrow as pa
 
 from ner.core.errors import PipelineError
+from ner.core.number_types import TaggingPrecision
 from ner.onnx.tagger import load_text_tagger
+from ner.text.text_tagger import Levels
 from tools.predict.input_rows import InputFormat, Row, read_rows
 from tools.predict.output_formats import make_table
 
+MEND = "mend it, or leave --engine ray out and pass --skip-bad-lines."  # a task's count of them would be lost
 ROWS_PER_BLOCK = 1_000  # tagged together, sorted by length
 ROWS_PER_FILE = 100_000
 CPUS_BESIDE_TAGGERS = 2  # for reading and writing: with none left, the taggers would wait for ever
@@ -43,13 +46,24 @@ class RayTagger:
 
     Args:
         tagger_dir: The tagger's folder.
+        levels: Which levels to give, of those that the tagger knows.
         min_score: Names below are left out.
         subtokens_per_batch: Most subtokens in a batch; None: what suits the device.
+        precision: Number type to compute in; auto: the tagger's own.
     """
 
-    def __init__(self, tagger_dir: str, min_score: float, subtokens_per_batch: int | None) -> None:
+    def __init__(
+        self,
+        tagger_dir: str,
+        levels: str,
+        min_score: float,
+        subtokens_per_batch: int | None,
+        precision: TaggingPrecision,
+    ) -> None:
         with sendable_errors():
-            self.tagger = load_text_tagger(Path(tagger_dir), subtokens_per_batch=subtokens_per_batch)
+            self.tagger = load_text_tagger(
+                Path(tagger_dir), subtokens_per_batch=subtokens_per_batch, precision=precision, levels=levels
+            )
         self.min_score = min_score
 
     def __call__(self, block: pa.Table) -> pa.Table:
@@ -59,7 +73,7 @@ class RayTagger:
             for text, words in zip(block["text"].to_pylist(), block["words"].to_pylist(), strict=True)
         ]
         tagged = self.tagger.tag_split([(row.text, row.split()) for row in rows])
-        return make_table([one.without_doubtful(self.min_score) for one in tagged])
+        return make_table([one.without_doubtful(self.min_score) for one in tagged], self.tagger.n_levels)
 
 
 def read_blocks(path: Path, form: InputFormat | None) -> Iterator[pa.Table]:
@@ -71,7 +85,7 @@ def read_blocks(path: Path, form: InputFormat | None) -> Iterator[pa.Table]:
     block: list[Row] = []
     for row in read_rows(path, form):
         if isinstance(row, PipelineError):
-            raise row
+            raise PipelineError(str(row).partition(" Remedy: ")[0], remedy=MEND)
         block.append(row)
         if len(block) == ROWS_PER_BLOCK:
             yield _make_block(block)
@@ -86,8 +100,10 @@ def tag_with_ray(
     output: Path,
     *,
     tagger_dir: Path,
+    levels: Levels,
     min_score: float,
     subtokens_per_batch: int | None,
+    precision: TaggingPrecision,
     workers: int,
     address: str | None,
 ) -> None:
@@ -100,8 +116,10 @@ def tag_with_ray(
         form: Their format; None: by their names.
         output: The folder.
         tagger_dir: The tagger's folder.
+        levels: Which levels to give, of those that the tagger knows.
         min_score: Names below are left out.
         subtokens_per_batch: Most subtokens in a batch; None: what suits the device.
+        precision: Number type to compute in; auto: the tagger's own.
         workers: How many processes tag.
         address: A cluster's; None: this machine alone.
 
@@ -149,7 +167,13 @@ def tag_with_ray(
         ).repartition(target_num_rows_per_block=ROWS_PER_BLOCK)  # else a file would go to one tagger
         rows.map_batches(
             RayTagger,
-            fn_constructor_args=(str(tagger_dir.resolve()), min_score, subtokens_per_batch),
+            fn_constructor_args=(
+                str(tagger_dir.resolve()),
+                levels.value,
+                min_score,
+                subtokens_per_batch,
+                precision,
+            ),
             batch_size=ROWS_PER_BLOCK,
             batch_format="pyarrow",
             compute=ActorPoolStrategy(size=workers),

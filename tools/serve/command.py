@@ -1,19 +1,22 @@
 """Serve the tagger to browsers and programs: `ner serve`."""
 
+import os
 import signal
 import socket
+import sys
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
-import uvicorn
 
 from ner.core.errors import PipelineError
+from ner.core.number_types import TaggingPrecision
+from tools.serve.limits import Limits
+from tools.serve.server import KERNEL_BACKLOG, DrainingServer
 from tools.serve.service import make_service
-from tools.serve.tagging_queue import Limits, TaggingQueue
+from tools.serve.tagging_queue import TaggingQueue
 
-SHUTDOWN_SECONDS = 60  # for what was taken to be answered and read; then connections are cut
 DEFAULTS = Limits()
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -28,16 +31,34 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 8000,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Name that browsers reach the service by, besides localhost; * for any."),
+    ] = None,
     max_characters: Annotated[
         int, typer.Option(min=1, help="Most characters in a request.")
     ] = DEFAULTS.characters,
     max_texts: Annotated[int, typer.Option(min=1, help="Most texts in a request.")] = DEFAULTS.texts,
+    max_words: Annotated[int, typer.Option(min=1, help="Most words in a request.")] = DEFAULTS.words,
+    max_subtokens: Annotated[
+        int, typer.Option(min=1, help="Most subtokens in a request.")
+    ] = DEFAULTS.subtokens,
+    max_wait: Annotated[
+        float, typer.Option(min=0, help="Seconds; a request that would wait longer is answered with 503.")
+    ] = DEFAULTS.wait_seconds,
     max_waiting: Annotated[
         int, typer.Option(min=1, help="Most requests that wait; one more is answered with 503.")
     ] = DEFAULTS.waiting,
+    grace_seconds: Annotated[
+        float,
+        typer.Option(min=1, help="From SIGTERM or Ctrl-C to the end; what cannot be answered gets 503."),
+    ] = 25.0,
     subtokens_per_batch: Annotated[
         int | None, typer.Option(min=1, help="Most subtokens in a batch, instead of what suits the device.")
     ] = None,
+    precision: Annotated[
+        TaggingPrecision, typer.Option(help="Number type to compute in; auto: the tagger's own.")
+    ] = "auto",
 ) -> None:
     """Serve a page at / and POST /predict; Ctrl-C ends it when what was taken is answered."""
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -46,24 +67,33 @@ def serve(
 
     from ner.onnx.tagger import load_text_tagger  # seconds that --help does without
 
-    tagger = load_text_tagger(model, subtokens_per_batch=subtokens_per_batch)
-    limits = Limits(characters=max_characters, texts=max_texts, waiting=max_waiting)
+    tagger = load_text_tagger(model, subtokens_per_batch=subtokens_per_batch, precision=precision)
+    limits = Limits(
+        characters=max_characters,
+        texts=max_texts,
+        words=max_words,
+        subtokens=max_subtokens,
+        wait_seconds=max_wait,
+        waiting=max_waiting,
+    )
+    queue = TaggingQueue(tagger, limits)
     service = make_service(
-        TaggingQueue(tagger, limits), model=str(model), labels=tagger.tagger.tag_set.labels
+        queue,
+        model=str(model),
+        labels=tagger.tagger.tag_set.labels,
+        has_inner=tagger.n_levels > 1,
+        allow_hosts=[host, *(allow_host or [])],
     )
-    config = uvicorn.Config(
-        service,
-        http="h11",  # whatever else is installed: one behaviour
-        ws="none",
-        access_log=False,
-        log_config=None,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
-    listener.listen(config.backlog)
+    server = DrainingServer(service, queue, grace_seconds=grace_seconds)
     typer.echo(f"{model} on {format_address(listener)} (Ctrl-C ends it)")
-    uvicorn.Server(config).run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        if queue.is_running:  # in a call that outlasts the grace period: Python would end in the midst of it
+            sys.stdout.flush()
+            os._exit(0)
+    if queue.has_failed:
+        raise PipelineError("the tagger has ended, for the reason above.", remedy="start the service again.")
 
 
 def end(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -72,7 +102,7 @@ def end(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Take the address, without listening yet.
+    """Listen on an address; whoever connects waits until the server has started.
 
     Raises:
         PipelineError: If it cannot be had.
@@ -84,9 +114,11 @@ def bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except OSError as error:
+        listener.listen(KERNEL_BACKLOG)  # several sockets may be bound to a port that nobody listens on
+    except (OSError, ValueError) as error:  # the latter: `a..b` is no name
+        reason = getattr(error, "strerror", None) or "no name or address of a machine"
         raise PipelineError(
-            f"{host}, port {port}: {error.strerror}.", remedy="name another with --host or --port."
+            f"{host}, port {port}: {reason}.", remedy="name another with --host or --port."
         ) from error
     return listener
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Body, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,7 +20,15 @@ from ner.reporting.highlight import style_labels
 from ner.reporting.pages import make_environment
 from ner.text.splitting import check_unicode
 from tools.predict.output_formats import list_entities
-from tools.serve.tagging_queue import Limits, QueueFullError, TaggingQueue
+from tools.serve.hosts import AllowedHosts
+from tools.serve.limits import Limits
+from tools.serve.tagging_queue import (
+    QueueClosedError,
+    QueueFullError,
+    TaggerEndedError,
+    TaggingQueue,
+    TooLongError,
+)
 
 if TYPE_CHECKING:
     from ner.text.text_tagger import Entity
@@ -31,8 +39,11 @@ REPORT_CSS = Path(__file__).parents[2] / "ner/reporting/templates/report.css"
 FILES = {"page.css": PAGE_DIR / "page.css", "page.js": PAGE_DIR / "page.js", "report.css": REPORT_CSS}
 
 BODY_SECONDS = 10.0  # for a request's body to arrive
-RETRY_SECONDS = 1  # a call of the tagger takes about as long
+GONE_SECONDS = 0.05  # for clients that have gone to be noticed, before another one is refused
+JOIN_SECONDS = 1.0  # for the tagger's thread to end, when everybody has an answer
+RESTART_SECONDS = 5  # until another server may be there
 N_REASONS = 3  # of a request that is wrong in many places
+LONGEST_REASON = 200  # characters; a reason may name a key of the request
 # Everything comes from this server and nothing inline runs: markup in a text would stay dead, got it in.
 HEADERS = {
     "Content-Security-Policy": (
@@ -74,10 +85,14 @@ class EntityAnswer(BaseModel):
     label: str = Field(description="What it is: one of the labels that GET /health lists.")
     text: str = Field(description="Its characters: always those from start to end.")
     score: float = Field(ge=0, le=1, description="Mean probability of the tags of its words.")
+    level: Literal["outer", "inner"] | None = Field(
+        default=None,
+        description="inner: it lies in another. Absent where the tagger knows the outer level alone.",
+    )
 
 
 class TextAnswer(BaseModel):
-    """A text and its names from left to right."""
+    """A text and its names from left to right, an inner one behind the outer one that it lies in."""
 
     text: str
     entities: list[EntityAnswer]
@@ -186,20 +201,31 @@ class SecureHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-def make_service(queue: TaggingQueue, *, model: str, labels: Sequence[str]) -> FastAPI:
+def make_service(
+    queue: TaggingQueue,
+    *,
+    model: str,
+    labels: Sequence[str],
+    has_inner: bool = False,
+    allow_hosts: Collection[str] = (),
+) -> FastAPI:
     """Put the queue behind HTTP.
 
     Args:
         queue: Not started; it runs as long as the service does.
         model: The tagger's name, for the reader.
         labels: All labels that it knows. Shape: (n_labels,).
+        has_inner: Whether it knows the inner level.
+        allow_hosts: Names that the service is reached by, besides localhost.
     """
     limits = queue.limits
 
     @asynccontextmanager
     async def run_queue(_: FastAPI) -> AsyncIterator[None]:
-        with queue:
-            yield
+        queue.start()
+        yield
+        queue.abandon()  # nobody waits any more, unless the grace period is over
+        queue.join(JOIN_SECONDS)  # a call that goes on does not hold the process
 
     service = FastAPI(
         title="German named-entity recognition",
@@ -211,14 +237,16 @@ def make_service(queue: TaggingQueue, *, model: str, labels: Sequence[str]) -> F
     )
     service.state.limits = limits
     service.router.route_class = BoundedRoute
+    service.add_middleware(AllowedHosts, names=allow_hosts)
     service.add_middleware(SecureHeaders)
     service.add_exception_handler(RequestValidationError, refuse_invalid)
     page = (
         make_environment(PAGE_DIR)
         .get_template("index.html.j2")
-        .render(model=model, styles=style_labels(labels), limits=limits)
+        .render(model=model, styles=style_labels(labels), limits=limits, has_inner=has_inner)
     )
 
+    @service.head("/", include_in_schema=False)
     @service.get("/", include_in_schema=False)
     async def show_page() -> HTMLResponse:
         return HTMLResponse(page)
@@ -229,6 +257,7 @@ def make_service(queue: TaggingQueue, *, model: str, labels: Sequence[str]) -> F
             raise HTTPException(404)
         return FileResponse(FILES[name])
 
+    @service.head("/health", include_in_schema=False)  # what load balancers ask
     @service.get("/health", summary="Tell whether requests are answered", responses={503: {"model": Health}})
     async def health(response: Response) -> Health:
         response.status_code = 200 if queue.is_ready else 503
@@ -236,10 +265,12 @@ def make_service(queue: TaggingQueue, *, model: str, labels: Sequence[str]) -> F
 
     @service.post(
         "/predict",
+        response_model_exclude_none=True,
         summary="Find the names in one text or in several",
         description=(
             "One text gives one object, several texts give a list of these in the same order. A request "
-            f"holds at most {limits.characters:,} characters in at most {limits.texts:,} texts and "
+            f"holds at most {limits.characters:,} characters, {limits.words:,} words and "
+            f"{limits.subtokens:,} subtokens in at most {limits.texts:,} texts and "
             f"{limits.body_bytes:,} bytes."
         ),
         responses={
@@ -247,8 +278,9 @@ def make_service(queue: TaggingQueue, *, model: str, labels: Sequence[str]) -> F
             408: {"model": Refusal, "description": "The body arrives too slowly"},
             413: {"model": Refusal, "description": "The body is too large"},
             422: {"model": Refusal, "description": "The body is not as described here, or holds too much"},
+            421: {"model": Refusal, "description": "The header Host names another server"},
             500: {"model": Refusal, "description": "The tagger failed"},
-            503: {"model": Refusal, "description": "Too many requests wait: see Retry-After"},
+            503: {"model": Refusal, "description": "Too much waits, or the service ends: see Retry-After"},
         },
     )
     async def predict(
@@ -256,13 +288,7 @@ def make_service(queue: TaggingQueue, *, model: str, labels: Sequence[str]) -> F
     ) -> TextAnswer | list[TextAnswer]:
         texts = [body.text] if isinstance(body, OneText) else body.texts
         check_size(texts, limits)
-        try:
-            future = queue.submit(texts)
-        except QueueFullError:
-            raise HTTPException(
-                503, "Too many requests wait: try again later.", {"Retry-After": str(RETRY_SECONDS)}
-            ) from None
-        names = await wait_for(future, request)
+        names = await wait_for(await submit(queue, texts), request)
         tagged = [
             TextAnswer(text=text, entities=[EntityAnswer(**one) for one in list_entities(found)])
             for text, found in zip(texts, names, strict=True)
@@ -286,6 +312,40 @@ def check_size(texts: Sequence[str], limits: Limits) -> None:
             raise HTTPException(422, f"The request holds {n:,} {what}; at most {most:,} are taken at once.")
 
 
+async def submit(queue: TaggingQueue, texts: Sequence[str]) -> "Future[list[list[Entity]]]":
+    """Queue the texts of a request.
+
+    Raises:
+        HTTPException: If they are refused.
+    """
+    try:
+        try:
+            return queue.submit(texts)
+        except QueueFullError:
+            await asyncio.sleep(GONE_SECONDS)
+            return queue.submit(texts)
+    except QueueFullError as error:
+        raise HTTPException(
+            503,
+            f"Too many requests wait: try again after {error.seconds} s.",
+            {"Retry-After": str(error.seconds)},
+        ) from None
+    except (QueueClosedError, TaggerEndedError) as error:
+        raise explain_failure(error) from None
+
+
+def explain_failure(error: BaseException) -> HTTPException:
+    """Say why there is no answer."""
+    if isinstance(error, TooLongError):
+        return HTTPException(422, str(error))
+    if isinstance(error, QueueClosedError):
+        headers = {"Retry-After": str(RESTART_SECONDS), "Connection": "close"}
+        return HTTPException(503, "The service ends: try again later.", headers)
+    if isinstance(error, TaggerEndedError):
+        return HTTPException(500, "The tagger has ended.", {"Connection": "close"})
+    return HTTPException(500, "The tagger failed on this request.")
+
+
 async def wait_for(future: "Future[list[list[Entity]]]", request: Request) -> "list[list[Entity]]":
     """Wait for the tagger, but give it up when the client has gone.
 
@@ -294,7 +354,8 @@ async def wait_for(future: "Future[list[list[Entity]]]", request: Request) -> "l
         request: Its body has been read.
 
     Raises:
-        HTTPException: If the tagger failed, which the queue has logged, or the client has gone.
+        HTTPException: If the request holds too much, the service ends, the tagger failed, which the queue has
+            logged, or the client has gone.
     """
     answer = asyncio.wrap_future(future)
     # Behind the body nothing comes but the end.
@@ -303,12 +364,21 @@ async def wait_for(future: "Future[list[list[Entity]]]", request: Request) -> "l
         await asyncio.wait([answer, gone], return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             raise HTTPException(499, "The client has gone.")
-        if answer.exception():
-            raise HTTPException(500, "The tagger failed on this request.")
+        if error := answer.exception():
+            raise explain_failure(error)
         return answer.result()
     finally:
+        future.cancel()  # itself, so that its place is free at once
         answer.cancel()
         gone.cancel()
+
+
+def shorten(place: str, reason: object) -> str:
+    """Say where a request is wrong and why, without a key or word of any length."""
+    parts = (
+        part if len(part) <= LONGEST_REASON else f"{part[:LONGEST_REASON]}…" for part in (place, str(reason))
+    )
+    return ": ".join(parts)
 
 
 async def refuse_invalid(request: Request, error: Exception) -> JSONResponse:
@@ -316,7 +386,7 @@ async def refuse_invalid(request: Request, error: Exception) -> JSONResponse:
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     reasons = [
         # `loc` is "body", the form, then the path within it; what a library found out is the better reason.
-        f"{'.'.join(map(str, one['loc'][2:])) or 'body'}: {one.get('ctx', {}).get('error', one['msg'])}"
+        shorten(".".join(map(str, one["loc"][2:])) or "body", one.get("ctx", {}).get("error", one["msg"]))
         for one in problems[:N_REASONS]
     ]
     if len(problems) > N_REASONS:

@@ -11,7 +11,7 @@ from ner.annotation import sentences as corpus
 from ner.annotation.labels import TagSet, tags_of_labels
 from ner.annotation.sentences import Sentence, iterate_split, read_split, read_tag_set, write_split
 from ner.core.errors import PipelineError
-from ner.sources.corpus_formats import read_germeval
+from tests.support.corpora import read_sentences
 from tests.support.paths import CORPUS
 
 TSV = CORPUS / "NER-de-test.tsv"
@@ -38,7 +38,7 @@ def test_a_sentence_survives_the_way_through_parquet(tmp_path, sentence):
 
 
 def test_the_way_from_tsv_through_parquet_loses_nothing(tmp_path):
-    sentences = list(read_germeval(TSV))
+    sentences = list(read_sentences(TSV))
     labels = [tag[2:] for s in sentences for tag in (*s.outer, *s.inner) if tag != "O"]
     path = write(tmp_path / "test.parquet", sentences, TagSet(tags_of_labels(labels)))
     assert read_split(path) == sentences
@@ -139,6 +139,22 @@ def test_a_file_of_another_kind_is_refused(tmp_path, read, kind):
         read(path)
     assert str(refusal.value).startswith(f"{path}: cannot be read as a split of the corpus")
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("column", ["tokens", "ner_tags"])
+def test_words_that_are_no_utf8_and_tags_without_name_are_refused(tmp_path, column):
+    """Arrow reads both without a word; Python does not."""
+    path = write(tmp_path / "train.parquet", [FLAT])
+    table = pq.read_table(path)
+    words = pa.array([b"\xff"]).cast(pa.string(), safe=False)
+    values = words if column == "tokens" else pa.array([len(TAG_SET.tags)])
+    broken = pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), values)
+    index = table.schema.get_field_index(column)
+    field = table.schema.field(column)
+    table = table.set_column(index, pa.field(column, broken.type, metadata=field.metadata), broken)
+    pq.write_table(table.replace_schema_metadata(pq.read_schema(path).metadata), path)
+    with pytest.raises(PipelineError, match=r"train\.parquet: cannot be read as a split of the corpus \(\S"):
+        read_split(path)
 
 
 def test_a_split_that_was_damaged_behind_its_schema_is_refused(tmp_path):

@@ -12,7 +12,14 @@ from tests.support.pipeline_clone import ROOT
 
 
 def test_what_a_file_of_speed_holds(tmp_path):
-    write_speed(tmp_path / "speed.json", seconds=4.0, n_sentences=10, n_subtokens=300, padding_share=0.05)
+    write_speed(
+        tmp_path / "speed.json",
+        seconds=4.0,
+        n_sentences=10,
+        n_subtokens=300,
+        padding_share=0.05,
+        precision={"precision": "bf16", "bf16_times_as_fast": 2.1},
+    )
     speed = json.loads((tmp_path / "speed.json").read_text())
     assert speed.pop("peak_memory_mb") == pytest.approx(peak_memory_mb(), abs=5)
     assert speed == {
@@ -20,6 +27,8 @@ def test_what_a_file_of_speed_holds(tmp_path):
         "sentences_per_second": 2.5,
         "subtokens_per_second": 75.0,
         "padding_share": 0.05,
+        "precision": "bf16",
+        "bf16_times_as_fast": 2.1,
     }
 
 

@@ -1,6 +1,7 @@
 """Predictions on disk."""
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -35,6 +36,16 @@ def test_the_same_predictions_make_the_same_bytes(tmp_path):
     for name in ("one", "other"):
         write_predictions(tmp_path / name, PREDICTIONS)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_predictions_that_are_no_utf8_are_refused(tmp_path):
+    path = tmp_path / "test.parquet"
+    write_predictions(path, PREDICTIONS[:1])
+    table = pq.read_table(path)
+    table = table.set_column(0, "id", pa.array([b"\xff"]).cast(pa.string(), safe=False))
+    pq.write_table(table, path)
+    with pytest.raises(PipelineError, match=r"test\.parquet: cannot be read .* Remedy: make it again"):
+        read_predictions(path)
 
 
 def test_damaged_predictions_are_refused(tmp_path):

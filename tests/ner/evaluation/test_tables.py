@@ -1,9 +1,12 @@
 """Scores as tables."""
 
+import pytest
+
 from ner.annotation.counts import Counts, score_spans
 from ner.annotation.spans import Span
 from ner.evaluation.calibration import score_calibration
 from ner.evaluation.mistakes import pair_spans
+from ner.evaluation.source_groups import group_sources
 from ner.evaluation.tables import (
     tabulate_calibration,
     tabulate_confusion,
@@ -121,3 +124,21 @@ def test_tables_without_entities_have_their_columns(recwarn):
 def test_counts_may_stand_for_any_group():
     table = tabulate_counts({"5+": Counts(1, 2, 4)}, name="words")
     assert lines(table) == ["words,precision,recall,f1,support", "5+,0.5,0.25,0.3333333333333333,4"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "groups"),
+    [
+        pytest.param(["https://www.a.de/x [2010]", "http://B.de/y"], ["a.de", "b.de"], id="hosts"),
+        pytest.param(["news 2014", ""], ["news", "unknown"], id="other-names"),
+        pytest.param(["http://a.de/x", "http://a.de/y"], None, id="one-source-says-nothing"),
+        pytest.param([], None, id="no-sentence"),
+        pytest.param(
+            [*(f"s{n // 2:02}" for n in range(20)), "x"],
+            [*(f"s{n // 2:02}" for n in range(20)), "other"],
+            id="rare-ones-together",
+        ),
+    ],
+)
+def test_sources_are_grouped_by_host(sources, groups):
+    assert group_sources(sources) == groups

@@ -49,6 +49,28 @@ def test_a_folder_of_something_else_is_left_alone(run_folder, name):
     assert (run_folder / "models/ner/config.json").is_file()
 
 
+@pytest.mark.parametrize("form", ["hub-folder", "onnx"])
+def test_an_export_onto_a_link_is_one_line(run_folder, form):
+    """The folder that takes its place could not be put there."""
+    (run_folder / "elsewhere").mkdir()
+    (run_folder / "models/out").symlink_to(run_folder / "elsewhere")
+    result = CliRunner().invoke(export.app, ["--to", form, "--output", "models/out"])
+    assert "models/out is a link, to " in str(result.exception)
+    assert "Remedy: name the folder itself" in str(result.exception)
+    assert not list((run_folder / "elsewhere").iterdir())
+
+
+def test_what_lies_beside_the_tagger_is_not_exported(run_folder):
+    """The folder is uploaded: neither notes nor a link to a file elsewhere belong into it."""
+    (run_folder / "models/ner/.netrc").write_text("password", encoding="utf-8")
+    export.write_hub_folder(export.TAGGER_DIR, export.CARD, run_folder / "models/hub")
+    assert not (run_folder / "models/hub/.netrc").exists()
+    (run_folder / "secret").write_text("key", encoding="utf-8")
+    (run_folder / "models/ner/notes.model").symlink_to(run_folder / "secret")
+    with pytest.raises(PipelineError, match=r"notes\.model: it is a link that leaves its folder"):
+        export.write_hub_folder(export.TAGGER_DIR, export.CARD, run_folder / "models/hub")
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(run_folder):
     (run_folder / "file").touch()
     with pytest.raises(OSError, match="file") as raised:

@@ -43,6 +43,12 @@ def test_every_word_gets_the_tag_and_the_score_of_the_original(folder, predictio
     assert len({len(one.words) for one in predictions}) > 5
 
 
+def test_another_number_type_is_refused(folder):
+    """The export has its own, int8 or float32."""
+    with pytest.raises(PipelineError, match=r"--precision bf16: the ONNX export .* leave --precision out"):
+        load_text_tagger(folder, precision="bf16")
+
+
 def test_int8_agrees_in_nearly_all_words_and_is_smaller(folder, finished_clone, predictions, tmp_path):
     write_onnx_folder(finished_clone.root / "models/ner", tmp_path, int8=True)
     tagged = load_text_tagger(tmp_path, subtokens_per_batch=BUDGET).tag_words(

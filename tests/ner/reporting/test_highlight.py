@@ -1,9 +1,11 @@
 """A sentence cut at its names."""
 
+from itertools import combinations, product
+
 import pytest
 
 from ner.annotation.spans import Span
-from ner.reporting.highlight import N_HUES, Segment, highlight_spans, highlight_text, style_labels
+from ner.reporting.highlight import N_HUES, Mark, Segment, highlight_spans, highlight_text, style_labels
 
 WORDS = ["Ruth", "Weiß", "besuchte", "die", "Universität", "Jena"]
 
@@ -52,7 +54,7 @@ def test_the_name_to_look_at_is_marked():
 
 def test_a_text_keeps_its_own_white_space():
     text = "Ruth\u00adWeiß \n kommt"
-    segments = highlight_text(text, [(0, 9, "PER", False)])
+    segments = highlight_text(text, [Mark(0, 9, "PER")])
     assert segments == [Segment("Ruth\u00adWeiß", "PER"), Segment(" \n kommt")]
 
 
@@ -66,3 +68,59 @@ def test_a_label_shares_its_hue_with_its_stem_alone():
         "counterpart": "hue2",
     }
     assert style_labels([f"L{number:02}" for number in range(N_HUES + 1)])["L08"] == "hue0"
+
+
+@pytest.mark.parametrize(
+    ("inner", "expected"),
+    [
+        pytest.param(
+            [Span(5, 6, "LOC")],
+            [
+                Segment("besuchte die "),
+                Segment(
+                    "Universität Jena",
+                    "ORG",
+                    inside=(Segment("Universität "), Segment("Jena", "LOC", is_inner=True)),
+                ),
+            ],
+            id="inside",
+        ),
+        pytest.param(
+            [Span(2, 3, "OTH")],
+            [
+                Segment("besuchte", "OTH", is_inner=True),
+                Segment(" die "),
+                Segment("Universität Jena", "ORG"),
+            ],
+            id="outside-any",
+        ),
+        pytest.param(
+            [Span(3, 5, "LOC")],
+            [
+                Segment("besuchte die "),
+                Segment("Universität Jena", "ORG"),
+                Segment("die Universität", "LOC", is_inner=True, is_apart=True),
+            ],
+            id="across-a-border",
+        ),
+    ],
+)
+def test_an_inner_name_stands_in_the_outer_one_or_apart(inner, expected):
+    spans = [Span(span.start - 2, span.end - 2, span.label) for span in inner]
+    assert highlight_spans(WORDS[2:], [Span(2, 4, "ORG")], inner=spans) == expected
+
+
+def test_no_text_is_lost_whatever_crosses():
+    """Of all pairs of ranges: what is not apart adds up to the text, and each mark is there once."""
+    text = "abcdef"
+    ranges = list(combinations(range(len(text) + 1), 2))
+    for (start, end), (first, last) in product(ranges, repeat=2):
+        marks = [Mark(start, end, "X"), Mark(first, last, "Y", is_inner=True)]
+        segments = highlight_text(text, marks)
+        assert "".join(one.text for one in segments if not one.is_apart) == text
+        for one in segments:
+            assert not one.inside or "".join(part.text for part in one.inside) == one.text
+        found = [part for one in segments for part in (one, *one.inside) if part.label]
+        assert sorted((part.text, part.label) for part in found) == sorted(
+            (text[mark.start : mark.end], mark.label) for mark in marks
+        )

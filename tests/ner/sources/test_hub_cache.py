@@ -38,8 +38,8 @@ def ask(revision: str = COMMIT) -> hub.HubRepo:
     return hub.ask_hub("org/encoder", repo_type="model", revision=revision, parameter="model.checkpoint")
 
 
-@pytest.mark.parametrize("revision", [COMMIT, "main"])
 @pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("revision", [COMMIT, "main"])
 def test_what_the_cache_holds_of_a_commit_is_taken_and_said(tmp_path, caplog, revision):
     repo = ask(revision)
     assert repo.commit == COMMIT
@@ -49,8 +49,8 @@ def test_what_the_cache_holds_of_a_commit_is_taken_and_said(tmp_path, caplog, re
     assert f"offline mode: commit {COMMIT[:12]} is taken from" in caplog.text
 
 
-@pytest.mark.parametrize("revision", ["f" * 40, "refs/convert/parquet", "../../x", "v1"])
 @pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("revision", ["f" * 40, "refs/convert/parquet", "../../x", "v1"])
 def test_what_the_cache_lacks_is_one_line_with_the_command(revision):
     with pytest.raises(PipelineError, match=r"offline mode .*does not hold it.* hf download org/encoder"):
         ask(revision)

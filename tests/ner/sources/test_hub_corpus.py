@@ -1,12 +1,15 @@
 """Sentences of a Hub dataset: named by file and row where they are not what a corpus needs."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Features, List, Value
 
 from ner.core.errors import PipelineError
-from ner.sources.hub_corpus import HubCorpus, HubCorpusParams
+from ner.sources.hub_corpus import HubCorpus, HubCorpusParams, _find_parquet, _read_tags
+from ner.text.splitting import split_text
 
 TAGS = ["O", "B-LOC", "I-LOC"]
 PARAMS = HubCorpusParams(
@@ -24,7 +27,7 @@ def make_corpus(folder, words, tags):
     features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=TAGS))})
     path = folder / "0000.parquet"
     pq.write_table(pa.table({"tokens": [words], "ner_tags": [tags]}, schema=features.arrow_schema), path)
-    return HubCorpus(PARAMS, "c" * 40, {"train": [path]}, tuple(TAGS))
+    return HubCorpus(PARAMS, "c" * 40, {"train": [path]}, tuple(TAGS), split_text)
 
 
 def test_a_sentence_is_read_with_the_datasets_own_names(tmp_path):
@@ -41,7 +44,7 @@ def test_a_sentence_is_read_with_the_datasets_own_names(tmp_path):
         pytest.param(["a"], [None], "None is no tag", id="an-empty-tag"),
         pytest.param(["a"], None, "no tags in 'ner_tags'", id="no-tags"),
         pytest.param(["a", "b"], [0], "2 words but 1 tags", id="a-tag-too-few"),
-        pytest.param(["a"], [2], "I-LOC continues nothing", id="orphan"),
+        pytest.param(["a"], [-100], "-100 is no tag", id="a-target-that-counts-for-nothing"),
         pytest.param([], [], "no words", id="no-words"),
         pytest.param([""], [0], "with an empty one", id="an-empty-word"),
         pytest.param([None], [0], "with an empty one", id="no-word"),
@@ -58,3 +61,74 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path):
     corpus.files["train"][0].write_bytes(b"<html>")
     with pytest.raises(PipelineError, match=r"0000\.parquet: cannot be read as Parquet"):
         list(corpus.iterate("train"))
+
+
+def read_through(folder, table, features=None, **changes):
+    """Read a dataset whose one file is train, as the stage does after the download."""
+    path = folder / "0000.parquet"
+    schema = features.arrow_schema if features else None
+    pq.write_table(pa.table(table, schema=schema), path)
+    params = PARAMS.model_copy(update=changes)
+    tags = _read_tags(path, params, Path("hub.yaml"))
+    corpus = HubCorpus(params, "c" * 40, {"train": [path]}, tags, split_text)
+    return [(sentence.words, sentence.outer) for sentence in corpus.iterate("train")]
+
+
+@pytest.mark.parametrize(
+    ("table", "features", "changes"),
+    [
+        pytest.param(
+            {
+                "tokens": pa.array([["Bad", "Ems"]], pa.large_list(pa.large_string())),
+                "ner_tags": pa.array([["B-LOC", "I-LOC"]], pa.list_(pa.string_view())),
+            },
+            None,
+            {},
+            id="large-strings-and-views",
+        ),
+        pytest.param(
+            {"tokens": [["Bad", "Ems"]], "ner_tags": [[1, 2]]}, None, {"names": TAGS}, id="names-in-the-yaml"
+        ),
+        pytest.param(
+            {"text": ["Bad Ems"], "entities": [[{"start": 0, "end": 7, "type": "LOC"}]]},
+            None,
+            {"words_column": "text", "tags_column": "entities"},
+            id="a-column-of-spans",
+        ),
+    ],
+)
+def test_types_that_datasets_have(tmp_path, table, features, changes):
+    assert read_through(tmp_path, table, features, **changes) == [(["Bad", "Ems"], ["B-LOC", "I-LOC"])]
+
+
+def test_bare_class_names_are_read_as_they_are(tmp_path):
+    """The corpus as a whole says that they are labels without B- and I-."""
+    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=["O", "LOC"]))})
+    table = {"tokens": [["Bad", "Ems", "."]], "ner_tags": [[1, 1, 0]]}
+    assert read_through(tmp_path, table, features) == [(["Bad", "Ems", "."], ["LOC", "LOC", "O"])]
+
+
+def test_numbers_without_names_are_refused_with_the_key_that_names_them(tmp_path):
+    with pytest.raises(
+        PipelineError, match=r"hub.yaml: tags_column 'ner_tags' holds numbers.* names: \[O, B-PER"
+    ):
+        read_through(tmp_path, {"tokens": [["a"]], "ner_tags": [[0]]})
+
+
+@pytest.mark.parametrize(
+    ("names", "split", "found"),
+    [
+        pytest.param(["s/dev/0000.parquet"], "validation", ["s/dev/0000.parquet"], id="dev"),
+        pytest.param(["data/valid-0-of-1.parquet"], "validation", ["data/valid-0-of-1.parquet"], id="valid"),
+        pytest.param(["s/testa/0.parquet", "s/testb/0.parquet"], "test", ["s/testb/0.parquet"], id="testb"),
+        pytest.param(
+            ["s/dev/0.parquet", "s/validation/0.parquet"],
+            "validation",
+            ["s/validation/0.parquet"],
+            id="own-name",
+        ),
+        pytest.param(["s/train/0.parquet"], "validation", [], id="none"),
+    ],
+)
+def test_other_names_of_splits_are_known(names, split, found):
+    assert _find_parquet(names, "s", split) == found

@@ -210,12 +210,41 @@ CONFIG = {"model_type": "bert"}
         pytest.param({"vocab.txt": b"K\xf6ln"}, "vocab.txt is not whole", id="vocabulary-not-utf-8"),
         pytest.param({**SHARDED, "model.safetensors": None, SHARDS[1]: None}, "lists", id="missing-shard"),
         pytest.param({**SHARDED, "model.safetensors": None, INDEX: None}, "lists", id="no-index"),
+        *[
+            pytest.param(
+                {**SHARDED, "model.safetensors": None, INDEX: content},
+                "lists",
+                id=f"index-{content.decode()}",
+            )
+            for content in (
+                b"[]",
+                b'{"weight_map": []}',
+                b'{"weight_map": {"a": {}}}',
+                b'{"weight_map": null}',
+            )
+        ],
         pytest.param({**SHARDED, "model.safetensors": None, SHARDS[1]: b"cut"}, SHARDS[1], id="cut-shard"),
     ],
 )
 def test_a_checkpoint_that_is_not_whole_is_refused(project, files, expected):
     write_files(project / "encoder", ENCODER | files)
     assert expected in explain_refusal("encoder")
+
+
+def test_a_link_to_a_file_elsewhere_is_refused(project):
+    write_files(project / "encoder", ENCODER)
+    (project / "key").write_text("secret", encoding="utf-8")
+    (project / "encoder/notes.model").symlink_to(project / "key")
+    message = explain_refusal_of_link()
+    assert "encoder/notes.model: it is a link that leaves its folder" in message
+
+
+def explain_refusal_of_link():
+    """Fetch in vain; the message names the link itself."""
+    with pytest.raises(PipelineError) as caught:
+        fetch_checkpoint("encoder", revision="main", target=Path("models/pretrained"))
+    assert not read_names(Path("models"))
+    return str(caught.value)
 
 
 def test_a_vocabulary_becomes_a_fast_tokenizer(project):

@@ -10,12 +10,13 @@ import torch
 from ner.core.command import run_command
 from ner.core.errors import PipelineError
 from ner.tagging.devices import find_device, has_accelerator, name_device
-from ner.tagging.precision import choose_precision
+from ner.tagging.precision import Precision, choose_precision
 from ner.tagging.tagger import Tagger
 from ner.training.arguments import training_arguments
 from ner.training.results import describe_environment
-from tests.support.pipeline_clone import ROOT
 from tests.ner.training.test_arguments import make_params
+from tests.support.import_graph import OURS
+from tests.support.pipeline_clone import ROOT
 
 TOO_OLD = "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver"
 NO_DRIVER = "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU"
@@ -67,22 +68,25 @@ def test_the_device_is_one_that_can_be_used(monkeypatch, build, works, fault, na
 )
 def test_training_takes_the_number_type_of_that_device(monkeypatch, build, works, precision):
     pretend(monkeypatch, build=build, works=works, fault=None if works else NO_DRIVER)
-    assert choose_precision("auto") == precision
+    assert choose_precision("auto").training == precision
 
 
 def test_the_summary_names_device_and_threads(monkeypatch):
     """Both move a score."""
     pretend(monkeypatch, build="cuda", works=True)
     trainer = SimpleNamespace(
-        args=SimpleNamespace(world_size=1, bf16=False, fp16=False), model=SimpleNamespace(dtype=torch.float32)
+        args=SimpleNamespace(world_size=1),
+        model=SimpleNamespace(dtype=torch.float32),
+        precision=Precision("fp32", "bf16"),
     )
     found = describe_environment(trainer)
     assert (found["device"], found["threads"]) == ("NVIDIA Test", torch.get_num_threads())
+    assert (found["precision"], found["tagging_precision"]) == ("fp32", "bf16")
 
 
 def test_a_cuda_build_without_a_driver_trains_and_tags_on_the_cpu(monkeypatch, tmp_path, saved_tagger):
     pretend(monkeypatch, build="cuda", works=False, fault=NO_DRIVER)
-    arguments = training_arguments(make_params().train, 1, 13, tmp_path)
+    arguments = training_arguments(make_params().train, 1, 13, tmp_path, Precision())
     assert (arguments.use_cpu, arguments.dataloader_pin_memory, arguments.device.type) == (True, False, "cpu")
     assert Tagger.load(saved_tagger).model.device.type == "cpu"
 
@@ -148,14 +152,14 @@ def test_another_runtime_error_is_a_bug_with_its_traceback():
 def test_no_other_module_asks_pytorch_for_a_device():
     asking = {
         path.relative_to(ROOT).as_posix()
-        for folder in ("stages", "tools")
+        for folder in OURS
         for path in (ROOT / folder).rglob("*.py")
         if any(
             words in path.read_text(encoding="utf-8")
             for words in ("torch.accelerator.current", "accelerator.is_available", "cuda.is_available")
         )
     }
-    assert asking == {"stages/ner/devices.py"}
+    assert asking == {"ner/tagging/devices.py"}
 
 
 def test_a_stage_under_another_python_says_which_environment_to_activate(tmp_path):

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from ner.annotation.labels import TagSet
 from ner.annotation.spans import decode_spans, encode_tags, repair_tags
 from ner.core.errors import PipelineError
-from ner.sources.corpus_formats import read_germeval
+from ner.sources.germeval import read_germeval
 from ner.tagging.model import WindowCollator, load_encoder
 from ner.tagging.scheduling import compute_side_by_side, group_batches
 from ner.tagging.tagger import Tagger
@@ -344,6 +344,88 @@ def test_the_head_of_another_task_gives_way(model, tmp_path):
     assert torch.equal(
         loaded.bert.encoder.layer[1].output.dense.weight, model.bert.encoder.layer[1].output.dense.weight
     )
+
+
+@pytest.mark.parametrize("n_tags", [len(TAG_SET.tags), 3], ids=["as-many-tags", "other-tags"])
+def test_the_head_is_fresh_whatever_the_checkpoint_was_fine_tuned_for(encoder_dir, tmp_path, n_tags):
+    """Equal numbers of tags must not keep the old head: its tags may stand in another order."""
+    torch.manual_seed(1)
+    load_encoder(encoder_dir, TagSet((*TAG_SET.tags[:n_tags],))).save_pretrained(tmp_path)
+    drawn = []
+    for folder in (encoder_dir, tmp_path):
+        torch.manual_seed(7)
+        head = load_encoder(folder, TAG_SET).classifier
+        drawn.append((head.weight.tolist(), head.bias.tolist(), torch.rand(1).item()))
+    assert drawn[0] == drawn[1], "head, and the random numbers that training goes on with"
+
+
+def test_a_tagger_stays_as_it_was_when_its_file_is_replaced(model, tmp_path):
+    """Weights that are mapped into memory would change, or end the process where the file is cut short."""
+    model.save_pretrained(tmp_path)
+    tagger = Tagger.load(tmp_path)
+    size = (tmp_path / "model.safetensors").stat().st_size
+    with (tmp_path / "model.safetensors").open("r+b") as file:
+        file.write(bytes(size))
+        file.truncate(100)
+    for name, tensor in tagger.model.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", ["classifier.bias", "bert.embeddings.LayerNorm.weight"])
+def test_weights_that_are_no_numbers_are_refused(model, tmp_path, name, value):
+    """Such a tagger finds no entity and ends well."""
+    model.save_pretrained(tmp_path)
+    weights = weights_of(tmp_path)
+    weights[name][1] = value
+    copy_checkpoint(tmp_path, tmp_path, weights)
+    with pytest.raises(PipelineError, match=rf"damaged: {name} holds NaN or infinity\. Remedy: copy"):
+        Tagger.load(tmp_path)
+    if name.startswith("bert"):
+        with pytest.raises(PipelineError, match=rf"damaged: {name}"):
+            load_encoder(tmp_path, TAG_SET)
+
+
+def test_large_weights_whose_sum_overflows_are_taken(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    weights = weights_of(tmp_path)
+    weights["classifier.bias"].fill_(3e38)
+    copy_checkpoint(tmp_path, tmp_path, weights)
+    assert Tagger.load(tmp_path).model.classifier.bias[0].item() == pytest.approx(3e38)
+
+
+def test_weights_in_int8_are_refused(encoder_dir, tmp_path):
+    weights = weights_of(encoder_dir)
+    name = "encoder.layer.0.output.dense.weight"
+    weights[name] = weights[name].to(torch.int8)
+    copy_checkpoint(encoder_dir, tmp_path, weights)
+    with pytest.raises(
+        PipelineError, match=rf"{name} is of the type I8, as in a quantised .* Remedy: choose"
+    ):
+        load_encoder(tmp_path, TAG_SET)
+
+
+def test_whole_numbers_that_are_no_weights_are_taken(encoder_dir, tmp_path):
+    """Older checkpoints store the positions."""
+    weights = {**weights_of(encoder_dir), "embeddings.position_ids": torch.arange(8)[None]}
+    copy_checkpoint(encoder_dir, tmp_path, weights)
+    load_encoder(tmp_path, TAG_SET)
+
+
+@pytest.mark.parametrize("prefix", ["", "bert."])
+def test_a_configuration_with_fewer_layers_than_the_weights_is_refused(encoder_dir, tmp_path, prefix):
+    weights = {f"{prefix}{name}": tensor for name, tensor in weights_of(encoder_dir).items()}
+    copy_checkpoint(encoder_dir, tmp_path, weights, num_hidden_layers=1)
+    with pytest.raises(PipelineError, match=r"16 of its weights are left out by config\.json.*layer\.1\."):
+        load_encoder(tmp_path, TAG_SET)
+
+
+def test_the_head_of_a_language_model_is_passed_over(encoder_dir, tmp_path):
+    """Also one with numbered parts, which are no layers of the encoder."""
+    weights = {f"bert.{name}": tensor for name, tensor in weights_of(encoder_dir).items()}
+    weights |= {"cls.predictions.bias": torch.zeros(3), "head.layers.0.dense.weight": torch.zeros(2, 2)}
+    copy_checkpoint(encoder_dir, tmp_path, weights)
+    load_encoder(tmp_path, TAG_SET)
 
 
 def weights_of(folder):

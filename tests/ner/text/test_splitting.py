@@ -2,11 +2,13 @@
 
 import re
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ner.text import splitting
 from ner.text.splitting import split_text
 
 
@@ -44,6 +46,14 @@ def test_words_are_those_of_germeval(text, expected):
     assert split(text) == [sentence.split(" ") for sentence in expected]
 
 
+@pytest.mark.parametrize("sign", ["\u200e", "\u200c", "\u00ad", "\ufeff", "\x96", "\u2060", "\u200b"])
+@pytest.mark.parametrize("between", ["{} ", " {} ", " {}"])
+def test_an_invisible_character_does_not_part_a_name(sign, between):
+    (words,) = split_text(f"Anna{between.format(sign)}Weiß geht.")
+    assert [word.text.strip(sign) for word in words if word.text != sign] == ["Anna", "Weiß", "geht", "."]
+    assert len(words) == 4
+
+
 @given(
     st.text(st.sampled_from("aÄß1.,-_@#'’„“»«…!?()🎉\u200d\u00ad\u200b \n\t\r")) | st.text(),
 )
@@ -54,15 +64,39 @@ def test_every_character_is_in_one_word_at_its_place(text):
     places = [place for word in words for place in range(word.start, word.end)]
     assert places == sorted(set(places))
     left_out = "".join(c for place, c in enumerate(text) if place not in set(places))
-    assert not re.sub(r"[\s\u200b\u001c-\u001f\u0085]", "", left_out)
+    assert all(sign.isspace() or unicodedata.category(sign) in {"Cc", "Cf"} for sign in left_out)
     assert not any(re.search(r"[ \t\r\n\u200b]", word.text) for word in words)
 
 
-@pytest.mark.parametrize("sign", ["🎉", "(", "\u00ad", ".", "a. ", "Maler "])
+@pytest.mark.parametrize("separator", ["\n\n", "\r\n\r\n", "\n \t\n\n"], ids=["lf", "crlf", "white-space"])
+def test_a_paragraph_is_split_as_if_it_were_alone(separator):
+    """With its words at their places in the whole text."""
+    paragraphs = ["Am 3.", "„Wir.“ Sie ging.", "  (Dr. Maß)", "Mai 🎉."]
+    words = [word for sentence in split_text(separator.join(paragraphs)) for word in sentence]
+    alone = [word.text for one in paragraphs for sentence in split_text(one) for word in sentence]
+    assert [word.text for word in words] == alone
+    assert all(separator.join(paragraphs)[word.start : word.end] == word.text for word in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("Es regnet heute", [["Es", "regnet"], ["heute"]], id="behind-the-next-blank"),
+        pytest.param("Esregnet", [["Esregnet"]], id="a-word-is-never-cut"),
+        pytest.param("A b c.\n\nD", [["A", "b", "c", "."], ["D"]], id="short-paragraphs"),
+    ],
+)
+def test_a_paragraph_without_end_is_cut_between_words(text, expected, monkeypatch):
+    """Memory is bounded, whatever a line holds."""
+    monkeypatch.setattr(splitting, "LONGEST_PIECE", 6)
+    assert split(text) == expected
+
+
+@pytest.mark.parametrize("sign", ["🎉", "(", "a\u00ad", ".", "a. ", "Maler ", "a\n\n"])
 def test_time_grows_with_the_text_and_not_with_its_square(sign):
     """A megabyte of signs without a sentence's end took hours."""
     text = sign * (100_000 // len(sign))
     started = time.perf_counter()
     words = [word for sentence in split_text(text) for word in sentence]
-    assert "".join(word.text for word in words) == text.replace(" ", "")
+    assert "".join(word.text for word in words) == re.sub(r"\s", "", text)
     assert time.perf_counter() - started < 20  # under one second, where the square took 30 to 160

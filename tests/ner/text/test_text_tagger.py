@@ -1,11 +1,14 @@
 """The tagger on running text."""
 
+from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ner.evaluation.predictions import read_predictions
+from ner.onnx.tagger import load_text_tagger
 from ner.text.splitting import split_text
 from ner.text.text_tagger import TextTagger
 from tests.support.capital_tagger import CapitalTagger
@@ -26,7 +29,8 @@ def test_words_of_the_corpus_get_the_tags_and_scores_that_evaluate_gave_them(fin
 
 def test_names_of_a_text_are_whole_words_at_their_place(finished_clone, monkeypatch):
     """A text far longer than the encoder takes, and one without any word."""
-    tagger = TextTagger.load(finished_clone.root / "models/ner", subtokens_per_batch=8192)
+    folder = finished_clone.root / "models/ner"
+    tagger = TextTagger.load(folder, subtokens_per_batch=8192, levels="outer")
     tag_words = tagger.tag_words
 
     def tag_capitals(sentences):
@@ -93,3 +97,61 @@ def test_doubtful_names_are_left_out_and_the_others_keep_their_scores():
     assert [name.text for name in tagged.without_doubtful(0.5).entities] == ["Ems"]
     assert tagged.without_doubtful(0.5).tagged[0].tags == ["O", "O", "B-PER"]
     assert tagged.without_doubtful(0.3).entities == tagged.entities
+
+
+NESTED = "die Universität Hamburg und Y X in Ems"
+
+
+@pytest.mark.parametrize(
+    ("n_levels", "levels", "expected"),
+    [
+        pytest.param(
+            2,
+            "both",
+            [
+                ("Universität Hamburg", "PER", "outer"),
+                ("Hamburg", "LOC", "inner"),
+                ("Y X", "PER", "outer"),
+                ("X", "LOC", "inner"),
+                ("Ems", "PER", "outer"),
+            ],
+            id="both",
+        ),
+        pytest.param(
+            2,
+            "outer",
+            [("Universität Hamburg", "PER", None), ("Y X", "PER", None), ("Ems", "PER", None)],
+            id="outer-alone-as-a-tagger-of-one-level",
+        ),
+        pytest.param(
+            1,
+            "both",
+            [("Universität Hamburg", "PER", None), ("Y X", "PER", None), ("Ems", "PER", None)],
+            id="a-tagger-of-one-level",
+        ),
+    ],
+)
+def test_entities_of_both_levels_come_by_their_place(n_levels, levels, expected):
+    (names,) = CapitalTagger(n_levels, levels=levels).tag_texts([NESTED])
+    assert [(name.text, name.label, name.level) for name in names] == expected
+
+
+def test_doubtful_names_are_left_out_on_both_levels():
+    row = Row(NESTED)
+    (tagged,) = CapitalTagger(2).tag_split([(row.text, row.split())])
+    kept = tagged.without_doubtful(0.5)
+    assert [(name.text, name.level) for name in kept.entities] == [
+        ("Universität Hamburg", "outer"),
+        ("Hamburg", "inner"),
+        ("Ems", "outer"),
+    ]
+    assert [sum(tag != "O" for tag in one.tags) for one in (kept.tagged[0], kept.tagged[0].inner)] == [3, 1]
+
+
+def test_a_tagger_on_disk_gives_the_outer_level_alone_where_that_is_wanted(finished_clone):
+    folder = finished_clone.root / "models/ner"
+    both, outer = (load_text_tagger(folder, levels=levels) for levels in ("both", "outer"))
+    assert (both.n_levels, outer.n_levels) == (2, 1)
+    (found,), (flat,) = (tagger.tag_words([LONG.split()]) for tagger in (both, outer))
+    assert found.inner is not None
+    assert flat == replace(found, inner=None)

@@ -3,11 +3,10 @@
 import json
 
 import pytest
-import torch
 
 from ner.core.errors import PipelineError
 from ner.tagging.model import load_encoder
-from ner.tagging.precision import choose_precision
+from ner.tagging.precision import Precision
 from ner.tagging.tagger import Tagger
 from ner.training.arguments import training_arguments
 from ner.training.results import save_tagger, tabulate_epochs
@@ -35,13 +34,13 @@ def encoder_dir(tmp_path_factory):
 def test_warm_up_is_a_share_of_the_steps(tmp_path, warmup_share, n_rows, expected):
     """Of all epochs: thirteen windows in batches of four are four steps, times three."""
     params = make_params(warmup_share=warmup_share)
-    arguments = training_arguments(params.train, params.seed, n_rows, tmp_path)
+    arguments = training_arguments(params.train, params.seed, n_rows, tmp_path, Precision())
     assert arguments.get_warmup_steps(12) == expected
 
 
 def test_the_trainer_gets_the_parameters(tmp_path):
     params = make_params(seed=7, weight_decay=0.3)
-    arguments = training_arguments(params.train, params.seed, 13, tmp_path)
+    arguments = training_arguments(params.train, params.seed, 13, tmp_path, Precision())
     assert (arguments.learning_rate, arguments.weight_decay, arguments.seed) == (1e-3, 0.3, 7)
     assert (arguments.per_device_train_batch_size, arguments.num_train_epochs) == (4, 3)
     assert arguments.save_strategy == "no"
@@ -56,6 +55,10 @@ def test_the_trainer_gets_the_parameters(tmp_path):
         pytest.param({"warmup_share": 1.5}, r"train\.warmup_share is 1\.5", id="more-than-all-steps"),
         pytest.param({"lr": 0.0}, r"train\.lr is 0\.0", id="no-learning"),
         pytest.param({"epochs": 0}, r"train\.epochs is 0", id="no-epoch"),
+        pytest.param({"share": 0.0}, r"train\.share is 0\.0", id="no-sentences"),
+        pytest.param({"share": 1.5}, r"train\.share is 1\.5", id="more-than-all-sentences"),
+        pytest.param({"freeze_layers": -1}, r"train\.freeze_layers is -1", id="no-such-layer"),
+        pytest.param({"patience": 0}, r"train\.patience is 0", id="no-patience"),
         pytest.param({"weight_decay": -0.1}, r"train\.weight_decay is -0\.1", id="negative-decay"),
         pytest.param({"batch_size": 0}, r"train\.batch_size is 0", id="empty-batches"),
         pytest.param({"precision": "int8"}, r"train\.precision is 'int8' .*'fp32'", id="precision"),
@@ -83,44 +86,15 @@ def test_the_table_of_epochs_pairs_the_losses():
     ]
 
 
-@pytest.mark.parametrize(
-    ("wanted", "has_gpu", "has_bfloat16", "chosen"),
-    [
-        pytest.param("auto", False, False, "fp32", id="processor"),
-        pytest.param("auto", True, True, "bf16", id="gpu"),
-        pytest.param("auto", True, False, "fp16", id="older-gpu"),
-        pytest.param("fp32", True, True, "fp32", id="asked-for"),
-        pytest.param("bf16", False, False, "bf16", id="slow-but-asked-for"),
-    ],
-)
-def test_auto_takes_the_fastest_number_type(monkeypatch, wanted, has_gpu, has_bfloat16, chosen):
-    monkeypatch.setattr(
-        "ner.tagging.precision.find_device", lambda: torch.device("cuda" if has_gpu else "cpu")
-    )
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bfloat16)
-    assert choose_precision(wanted) == chosen
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        pytest.param({"precision": "fp16"}, "train.precision is fp16, which needs a GPU", id="fp16"),
-        pytest.param(
-            {"gradient_accumulation_steps": 3},
-            r"train.batch_size is 4, which 3 parts .* Remedy: set train.batch_size to a multiple of 3",
-            id="uneven-parts",
-        ),
-    ],
-)
-def test_what_the_machine_cannot_do_is_refused(tmp_path, monkeypatch, change, message):
-    monkeypatch.setattr("ner.tagging.precision.find_device", lambda: torch.device("cpu"))
+def test_a_batch_that_cannot_be_shared_out_is_refused(tmp_path):
+    message = r"train.batch_size is 4, which 3 parts .* Remedy: set train.batch_size to a multiple of 3"
     with pytest.raises(PipelineError, match=message):
-        training_arguments(make_params(**change).train, 1, 13, tmp_path)
+        training_arguments(make_params(gradient_accumulation_steps=3).train, 1, 13, tmp_path, Precision())
 
 
 def test_a_batch_is_computed_in_the_parts_asked_for(tmp_path):
     params = make_params(gradient_accumulation_steps=2, gradient_checkpointing=True)
-    arguments = training_arguments(params.train, params.seed, 13, tmp_path)
+    arguments = training_arguments(params.train, params.seed, 13, tmp_path, Precision())
     assert (arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps) == (2, 2)
     assert arguments.activation_checkpointing
 

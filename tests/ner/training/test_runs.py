@@ -23,6 +23,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/a.txt").write_text("a", encoding="utf-8")
     (tmp_path / "code.py").write_text("1", encoding="utf-8")
+    os.utime(tmp_path / "code.py", (1e9, 1e9))  # code is older than the process that runs it
     text = "stages:\n  train:\n    deps:\n      - data\n      - code.py\n"
     (tmp_path / "dvc.yaml").write_text(text, encoding="utf-8")
     return tmp_path
@@ -35,6 +36,15 @@ def run_of(params):
 def finish(run, text="weights"):
     with run.writing() as folder:
         (folder / "model").write_text(text, encoding="utf-8")
+
+
+def test_bytecode_that_python_writes_beside_a_module_is_no_edit(project):
+    run = run_of(PARAMS)
+    finish(run)
+    (project / "data/__pycache__").mkdir()
+    (project / "data/__pycache__/a.cpython-311.pyc").write_bytes(b"code")
+    run.publish(PARAMS, {"model": project / "out/model"})
+    assert (project / "out/model").exists()
 
 
 def test_a_result_is_published_once_and_nothing_stays(project):

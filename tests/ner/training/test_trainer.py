@@ -58,7 +58,7 @@ def facts_of(trainer):
     """Give everything of a run that the stage writes, but for the clock."""
     return (
         {name: tensor.tolist() for name, tensor in trainer.model.state_dict().items()},
-        (trainer.best_f1, trainer.best_epoch, trainer.state.global_step, trainer.train_loss),
+        (trainer.best_scores, trainer.best_epoch, trainer.state.global_step, trainer.train_loss),
         tabulate_epochs(trainer.epoch_losses, trainer.state.log_history).to_dict(),
     )
 
@@ -97,12 +97,48 @@ def test_each_epoch_is_validated_on_words_and_the_best_is_kept(encoder_dir, tmp_
     table = tabulate_epochs(trainer.epoch_losses, trainer.state.log_history)
     assert list(table) == ["epoch", "train_loss", "validation_loss", "precision", "recall", "f1", "accuracy"]
     assert table["epoch"].tolist() == [1, 2, 3]
-    assert table["f1"].max() == trainer.best_f1 == 1.0, "the task can be learnt"
-    assert table["f1"].tolist().index(1.0) + 1 == trainer.best_epoch
+    assert table["f1"].max() == trainer.best_scores["f1"] == 1.0, "the task can be learnt"
+    best = table.sort_values(["f1", "validation_loss"], ascending=[False, True]).iloc[0]
+    assert best["epoch"] == trainer.best_epoch
     assert table["accuracy"].max() == 1.0
     assert table["train_loss"].iloc[-1] < table["train_loss"].iloc[0]
     assert trainer.train_loss == pytest.approx(table["train_loss"].mean())
     assert trainer.seconds > 0
+
+
+def test_both_levels_are_learnt_and_validated(encoder_dir, tmp_path):
+    trainer = make_trainer(encoder_dir, tmp_path, lr=0.05, levels="both")
+    trainer.fit(None)
+    table = tabulate_epochs(trainer.epoch_losses, trainer.state.log_history)
+    assert list(table)[-2:] == ["inner_f1", "m1_f1"]
+    assert trainer.best_scores == {"f1": 1.0, "inner_f1": 1.0, "m1_f1": 1.0}, "the task can be learnt"
+    assert table["m1_f1"].tolist().index(1.0) + 1 == trainer.best_epoch
+
+
+def test_the_best_epoch_of_both_levels_is_that_of_the_best_m1(encoder_dir, tmp_path, monkeypatch):
+    trainer = make_trainer(encoder_dir, tmp_path, levels="both")
+    epochs = iter([(0.5, 0.1), (0.4, 0.3), (0.6, 0.2)])
+
+    def score():
+        outer, both = next(epochs)
+        names = ("precision", "recall", "accuracy", "loss", "inner_f1")
+        return {"eval_f1": outer, "eval_m1_f1": both, **{f"eval_{name}": 0.5 for name in names}}
+
+    monkeypatch.setattr(trainer, "_score_validation", score)
+    trainer.fit(None)
+    assert trainer.best_epoch == 2
+    assert trainer.best_scores == {"f1": 0.4, "inner_f1": 0.5, "m1_f1": 0.3}
+
+
+def test_an_inner_head_leaves_the_fresh_outer_one_as_it_is(encoder_dir, tmp_path):
+    """Its weights are drawn after all others, so that the levels start from the same outer head."""
+    outer = make_trainer(encoder_dir, tmp_path).model.state_dict()
+    both = make_trainer(encoder_dir, tmp_path, levels="both").model.state_dict()
+    assert both["classifier.outer.weight"].tolist() == outer["classifier.weight"].tolist()
+    inner = both["classifier.inner.weight"]
+    assert inner.shape == outer["classifier.weight"].shape
+    assert 0.01 < inner.std().item() < 0.03
+    assert not both["classifier.inner.bias"].any()
 
 
 @pytest.mark.parametrize(
@@ -127,9 +163,89 @@ def test_the_weights_of_the_best_epoch_end_up_in_the_model(
 
     monkeypatch.setattr(trainer, "_score_validation", score)
     trainer.fit(None)
-    assert (trainer.best_epoch, trainer.best_f1) == (best, f1_by_epoch[best - 1])
+    assert (trainer.best_epoch, trainer.best_scores["f1"]) == (best, f1_by_epoch[best - 1])
     assert trainer.model.classifier.weight.tolist() == seen[best - 1]
     assert seen[0] != seen[1] != seen[2]
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [
+        pytest.param([2.0, 1.0, 0.5], 3, id="it-still-learns"),
+        pytest.param([2.0, 1.0, 1.5], 2, id="it-learnt"),
+        pytest.param([1.0, 1.0, 1.0], 1, id="the-earliest-of-equals"),
+    ],
+)
+@pytest.mark.parametrize("cut_off", [None, 2, STEPS_PER_EPOCH + 2])
+def test_of_equal_f1_the_lower_loss_is_kept_also_by_a_run_that_resumes(
+    encoder_dir, tmp_path, monkeypatch, losses, best, cut_off
+):
+    def make():
+        trainer = make_trainer(encoder_dir, tmp_path, checkpoint_steps=1)
+
+        def score():
+            names = ("f1", "precision", "recall", "accuracy")
+            loss = losses[round(trainer.state.epoch) - 1]
+            return {"eval_loss": loss, **{f"eval_{name}": 0.0 for name in names}}
+
+        monkeypatch.setattr(trainer, "_score_validation", score)
+        return trainer
+
+    trainer = make()
+    if cut_off:
+        trainer.add_callback(CutOff(cut_off))
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(None)
+        trainer = make()
+    trainer.fit(newest(tmp_path) if cut_off else None)
+    assert (trainer.best_epoch, trainer.best_loss) == (best, losses[best - 1])
+
+
+F1_BY_EPOCH = [0.2, 0.5, 0.4, 0.5, 0.6, 0.1, 0.9]
+
+
+def give_f1(trainer, f1_by_epoch=F1_BY_EPOCH):
+    """Let each epoch's validation find what the list says."""
+
+    def score():
+        names = ("precision", "recall", "accuracy", "loss")
+        f1 = f1_by_epoch[len(trainer.epoch_losses)]
+        return {"eval_f1": f1, **{f"eval_{name}": 0.5 for name in names}}
+
+    trainer._score_validation = score
+
+
+@pytest.mark.parametrize(
+    ("patience", "n_epochs", "best"),
+    [
+        pytest.param(None, 7, 7, id="none"),
+        pytest.param(1, 3, 2, id="one-worse-epoch"),
+        pytest.param(2, 4, 2, id="equal-is-not-better"),
+        pytest.param(3, 7, 7, id="better-in-time"),
+    ],
+)
+def test_training_ends_when_patience_is_over(encoder_dir, tmp_path, patience, n_epochs, best):
+    trainer = make_trainer(encoder_dir, tmp_path, epochs=7, patience=patience)
+    give_f1(trainer)
+    trainer.fit(None)
+    table = tabulate_epochs(trainer.epoch_losses, trainer.state.log_history)
+    assert table["f1"].tolist() == F1_BY_EPOCH[:n_epochs]
+    assert (trainer.best_epoch, trainer.state.global_step) == (best, n_epochs * STEPS_PER_EPOCH)
+
+
+@pytest.mark.parametrize("step", [5, 8, 9, 12, 13, 16])
+def test_a_resumed_run_keeps_the_count_of_its_patience(encoder_dir, tmp_path, step):
+    """The last checkpoint is the one at which patience was over: nothing is left to train."""
+    settings = {"epochs": 7, "patience": 2, "checkpoint_steps": 1}
+    whole = make_trainer(encoder_dir, tmp_path / "steps", **settings)
+    whole.args.save_total_limit = None
+    give_f1(whole)
+    whole.fit(None)
+    assert newest(tmp_path / "steps").name == "checkpoint-16"
+    resumed = make_trainer(encoder_dir, tmp_path / "again", **settings)
+    give_f1(resumed)
+    resumed.fit(tmp_path / "steps" / f"checkpoint-{step}")
+    assert facts_of(resumed) == facts_of(whole)
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero(encoder_dir, tmp_path):
@@ -141,19 +257,26 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero(encoder_dir, tmp_
     assert recorder.rates == pytest.approx(rates)
 
 
-@pytest.mark.parametrize("cut_off", range(1, 3 * STEPS_PER_EPOCH))
-def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(encoder_dir, tmp_path, cut_off):
+@pytest.mark.parametrize(
+    ("levels", "cut_off"),
+    [
+        *(pytest.param("outer", step, id=f"outer-{step}") for step in range(1, 3 * STEPS_PER_EPOCH)),
+        *(pytest.param("both", step, id=f"both-{step}") for step in (3, 4, 7)),
+    ],
+)
+def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(encoder_dir, tmp_path, levels, cut_off):
     """Within an epoch, at its end, in the next; every step of the run."""
-    whole = make_trainer(encoder_dir, tmp_path / "whole", lr=0.02)
+    settings = {"lr": 0.02, "levels": levels}
+    whole = make_trainer(encoder_dir, tmp_path / "whole", **settings)
     whole.fit(None)
 
-    first = make_trainer(encoder_dir, tmp_path / "steps", lr=0.02, checkpoint_steps=1)
+    first = make_trainer(encoder_dir, tmp_path / "steps", checkpoint_steps=1, **settings)
     first.add_callback(CutOff(cut_off))
     with pytest.raises(KeyboardInterrupt):
         first.fit(None)
     assert newest(tmp_path / "steps").name == f"checkpoint-{cut_off}"
     torch.manual_seed(0)  # a new process starts with other random numbers
-    second = make_trainer(encoder_dir, tmp_path / "steps", lr=0.02, checkpoint_steps=1)
+    second = make_trainer(encoder_dir, tmp_path / "steps", checkpoint_steps=1, **settings)
     second.fit(newest(tmp_path / "steps"))
     assert facts_of(second) == facts_of(whole)
 
@@ -212,6 +335,20 @@ def test_the_loss_is_the_mean_over_all_targets():
     targets = torch.tensor([[1, 2, -100], [3, -100, -100]])
     loss = mean_loss({"logits": logits}, targets, torch.tensor(3))
     assert loss.item() == pytest.approx(cross_entropy(logits.flatten(0, 1), targets.flatten()).item())
+
+
+def test_the_loss_of_two_levels_is_the_sum_of_both_means():
+    logits = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(1))
+    outer, inner = (
+        torch.tensor([[1, 2, -100], [3, -100, -100]]),
+        torch.tensor([[0, 2, -100], [1, -100, -100]]),
+    )
+    loss = mean_loss({"logits": logits}, torch.stack([outer, inner], dim=-1), torch.tensor(6))
+    expected = sum(
+        cross_entropy(part.flatten(0, 1), targets.flatten()).item()
+        for part, targets in ((logits[:, :, :4], outer), (logits[:, :, 4:], inner))
+    )
+    assert loss.item() == pytest.approx(expected)
 
 
 def test_a_full_disk_ends_in_one_line_and_the_checkpoint_before_is_kept(encoder_dir, tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """The tokenised corpus on disk."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +24,15 @@ def test_windows_and_settings_survive_the_way_through_parquet(tmp_path):
     write_windows(path, iter(ROWS), SETTINGS)
     assert read_windows(path) == ROWS
     assert read_settings(path) == SETTINGS
+
+
+def test_targets_of_the_inner_level_are_a_column_where_there_are_any(tmp_path):
+    rows = [replace(row, inner_targets=[IGNORE_ID] * len(row.targets)) for row in ROWS]
+    write_windows(tmp_path / "both.parquet", rows, SETTINGS, has_inner=True)
+    write_windows(tmp_path / "outer.parquet", ROWS, SETTINGS)
+    assert read_windows(tmp_path / "both.parquet") == rows
+    names = [set(pq.read_schema(tmp_path / f"{name}.parquet").names) for name in ("both", "outer")]
+    assert names[0] - names[1] == {"inner_targets"}
 
 
 def test_windows_are_written_in_groups(tmp_path, monkeypatch):

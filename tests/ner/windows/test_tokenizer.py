@@ -9,7 +9,7 @@ import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from ner.core.errors import PipelineError
-from ner.sources.corpus_formats import read_germeval
+from ner.sources.germeval import read_germeval
 from ner.windows.tokenizer import WordTokenizer
 from tests.support.paths import CORPUS
 from tests.support.tiny_encoder import make_wordpiece
@@ -181,6 +181,74 @@ def test_byte_level_loses_no_character(tmp_path):
 def test_a_sentencepiece_word_begins_as_its_tokenizer_says(tmp_path, scheme, expected):
     tokenizer = WordTokenizer.load(save(make_unigram(scheme), tmp_path))
     assert show(tokenizer, ["Uhu", "und"]) == expected
+
+
+def add_specials(tokenizer, *names):
+    tokenizer.add_special_tokens(list(names))
+    return tokenizer
+
+
+def make_lookup(model):
+    """Make a tokenizer that looks whole words up, special tokens among them."""
+    tokenizer = Tokenizer(
+        model({"[UNK]": 0, "<s>": 1, "</s>": 2, "<mask>": 3, "Uhu": 4}, unk_token="[UNK]")  # noqa: S106
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 1))
+    return tokenizer
+
+
+def make_metaspace_bpe():
+    """Make a byte-pair encoding on SentencePiece's blanks whose merges lead to `</s>`."""
+    pieces = ["<unk>", "<s>", "</s>", "<", "/", "s", ">", "▁", "</", "s>"]
+    tokenizer = Tokenizer(
+        models.BPE(
+            {piece: number for number, piece in enumerate(pieces)},
+            [("<", "/"), ("s", ">"), ("</", "s>")],
+            unk_token="<unk>",  # noqa: S106 - no password
+        )
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    return tokenizer
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: make_wordpiece(WORDS), id="wordpiece"),
+        pytest.param(
+            lambda: add_specials(make_lookup(models.WordPiece), "<s>", "</s>"), id="whole-wordpiece"
+        ),
+        pytest.param(lambda: add_specials(make_lookup(models.WordLevel), "<s>", "</s>"), id="word-level"),
+        pytest.param(lambda: add_specials(make_unigram("always"), "<s>", "<pad>", "</s>"), id="unigram"),
+        pytest.param(
+            lambda: add_specials(byte_level(add_prefix_space=False), "</s>", "<mask>"), id="byte-level"
+        ),
+        pytest.param(lambda: add_specials(make_metaspace_bpe(), "<s>", "</s>"), id="byte-pairs"),
+    ],
+)
+def test_no_word_becomes_a_special_token(tmp_path, make):
+    tokenizer = make()
+    special = {
+        number
+        for number, token in tokenizer.get_added_tokens_decoder().items()
+        if token.special and token.content not in ("[UNK]", "<unk>")
+    }
+    ours = WordTokenizer.load(save(tokenizer, tmp_path))
+    assert {*ours.prefix, *ours.suffix} <= special
+    words = ["Uhu", "</s>", "<s>", "[SEP]", "<pad>", "<mask>", "[MASK]", "a</s>b", "</s></s>"]
+    (pieces,) = ours.encode([words])
+    assert not special & set(chain(*pieces))
+    assert all(pieces), "each is a word with subtokens of its own"
+
+
+def test_the_end_of_a_sentence_in_a_corpus_is_a_word_with_a_real_vocabulary(shared):
+    tokenizer = WordTokenizer.load(shared / "e5-de-small")
+    (pieces,) = tokenizer.encode([["</s>", "Uhu", "<s>", "<mask>", "a</s>"]])
+    assert not {0, 1, 2, *tokenizer.prefix, *tokenizer.suffix} & set(chain(*pieces))
 
 
 def test_each_word_keeps_its_place(tmp_path):

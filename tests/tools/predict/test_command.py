@@ -1,19 +1,21 @@
 """Tagging from the command line."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from ner.core.errors import PipelineError
 from ner.evaluation.predictions import read_predictions
-from ner.sources.corpus_formats import read_conll
 from tests.support.capital_tagger import CapitalTagger
+from tests.support.corpora import read_sentences
 from tests.support.pipeline_clone import ROOT
 from tools.predict import command as predict
 
@@ -59,6 +61,26 @@ def test_texts_of_the_command_line_come_out_as_json_with_their_offsets():
     assert all(value["text"][one["start"] : one["end"]] == one["text"] for one in value["entities"])
 
 
+@pytest.mark.parametrize(
+    ("options", "precision"),
+    [
+        pytest.param([], "auto", id="the-taggers-own"),
+        pytest.param(["--precision", "bf16"], "bf16", id="asked-for"),
+    ],
+)
+@pytest.mark.usefixtures("tagger")
+def test_the_number_type_reaches_the_tagger(monkeypatch, options, precision):
+    loaded = []
+
+    def load(*arguments):
+        loaded.append(arguments)
+        return CapitalTagger()
+
+    monkeypatch.setattr(predict, "load", load)
+    run(TWEET, *options)
+    assert loaded == [(Path("models/ner"), None, precision)]
+
+
 @pytest.mark.usefixtures("tagger")
 def test_each_line_of_standard_input_gives_a_line():
     values = [json.loads(line) for line in run(text="Ems\n\nBonn und\n").splitlines()]
@@ -76,6 +98,7 @@ def test_names_below_the_score_are_left_out_in_every_format(form, tagger):
 @pytest.mark.usefixtures("tagger")
 def test_the_format_follows_the_name_of_the_output():
     for name, beginning in {
+        "a.CONLL": "Ems\tB-PER",
         "a.conll": "Ems\tB-PER",
         "a.tsv": "1\tEms\tB-PER\tO",
         "a.txt": "[Ems PER",
@@ -114,16 +137,97 @@ def test_rows_are_tagged_in_chunks_of_bounded_size(tagger, monkeypatch):
         pytest.param(["--file", "in.txt", "--output", "in.txt"], "is also read", id="output-is-input"),
         pytest.param(["--file", "none.txt"], r"none\.txt: no such file", id="no-file"),
         pytest.param(["--file", "in.csv"], r"in\.csv: what is in it", id="unknown-format"),
+        pytest.param(["x", "--output", "o.csv"], r"o\.csv: its format cannot be told", id="unknown-ending"),
+        pytest.param(["x", "--output", "o"], "--output o: its format cannot be told", id="no-ending"),
+        pytest.param(["x", "--output", "d.txt"], r"--output d\.txt: a folder", id="folder"),
+        pytest.param(["--file", "d.txt"], r"d\.txt: an empty folder", id="empty-folder"),
         pytest.param(["x", "--engine", "ray"], "--engine ray tags files into a folder", id="ray-of-texts"),
     ],
 )
 def test_what_cannot_be_done_is_refused_at_once(arguments, message, tagger):
     Path("in.txt").write_text("Ems\n", encoding="utf-8")
     Path("in.csv").touch()
+    Path("d.txt").mkdir()
     with pytest.raises(PipelineError, match=rf"{message}.* Remedy: "):
         run(*arguments)
     assert not tagger.words_per_call
     assert Path("in.txt").read_text(encoding="utf-8") == "Ems\n"
+
+
+@pytest.mark.usefixtures("tagger")
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        pytest.param(["x", "--format", "parquet"], ["--output", "o.parquet"], id="name-it"),
+        pytest.param(["x", "--output", "o.csv"], ["--format", "jsonl"], id="pass-format"),
+        pytest.param(["x", "--output", "o.csv"], ["--output", "o.jsonl"], id="other-ending"),
+        pytest.param(["x", "--output", "o.jsonl.gz"], ["--output", "o.jsonl"], id="not-packed"),
+        pytest.param(["x", "--output", "d"], ["--output", "d/o.jsonl"], id="file-in-folder"),
+        pytest.param(["x", "--resume"], ["--output", "o.jsonl"], id="resume-a-file"),
+        pytest.param(["--file", "in.csv"], ["--input-format", "text"], id="pass-input-format"),
+        pytest.param(["--file", "d", "--output", "d/o.jsonl"], ["--output", "o.jsonl"], id="outside"),
+        pytest.param(["--file", "in.txt", "--output", "in.txt"], ["--output", "o.txt"], id="another"),
+        pytest.param(["x", "--engine", "ray"], ["--engine", "local"], id="leave-ray-out"),
+        pytest.param(
+            ["--file", "bad.jsonl", "--engine", "ray", "--output", "o.jsonl", "--skip-bad-lines"],
+            ["--engine", "local"],
+            id="skip-without-ray",
+        ),
+        pytest.param(["--file", "bad.jsonl"], ["--skip-bad-lines"], id="skip-json"),
+        pytest.param(["--file", "bad.parquet"], ["--skip-bad-lines"], id="skip-parquet"),
+    ],
+)
+def test_what_an_error_advises_works(wrong, right):
+    Path("d").mkdir()
+    for name in ("in.txt", "in.csv", "d/in.txt"):
+        Path(name).write_text("Ems\n", encoding="utf-8")
+    Path("bad.jsonl").write_bytes(BAD)
+    write_invalid_utf8(Path("bad.parquet"))
+    with pytest.raises(PipelineError):
+        run(*wrong)
+    run(*wrong, *right)
+
+
+def write_invalid_utf8(path):
+    """Write texts of which the second is no UTF-8, as other programs do."""
+    texts = pa.array([b"Ems", b"ab\xff", b"Bonn"]).view(pa.string())
+    pq.write_table(pa.table({"text": texts}), path)
+
+
+@pytest.mark.usefixtures("tagger")
+def test_a_parquet_text_that_is_no_utf8_is_a_bad_line():
+    write_invalid_utf8(Path("bad.parquet"))
+    with pytest.raises(PipelineError, match=r"bad\.parquet: row 2: byte 3 \(0xff\) is not UTF-8"):
+        run("--file", "bad.parquet")
+    result = CliRunner().invoke(predict.app, ["--file", "bad.parquet", "--skip-bad-lines"])
+    assert [json.loads(line)["text"] for line in result.stdout.splitlines()] == ["Ems", "Bonn"]
+
+
+@pytest.mark.usefixtures("tagger")
+@pytest.mark.parametrize(
+    ("output", "remedy"),
+    [
+        pytest.param("o.jsonl", "pass --resume to go on", id="jsonl"),
+        pytest.param("o.conll", "with --resume to go on if the input is split into words", id="conll"),
+        pytest.param("o.txt", "make room on the disk and run it again.", id="text"),
+        pytest.param("o.parquet", "make room on the disk and run it again.", id="parquet"),
+    ],
+)
+def test_on_a_full_disk_resume_is_advised_where_it_can_go_on(output, remedy, monkeypatch):
+    def fill(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(CapitalTagger, "tag_words", fill)
+    with pytest.raises(PipelineError) as error:
+        run("Ems", "--output", output)
+    assert str(error.value).endswith(remedy + "." * (not remedy.endswith(".")))
+
+
+@pytest.mark.usefixtures("tagger")
+def test_a_place_that_may_not_be_written_is_not_called_a_full_disk():
+    Path("f").touch()
+    with pytest.raises(PipelineError, match=r"f/o\.jsonl: File exists.*name another file"):
+        run("Ems", "--output", "f/o.jsonl")
 
 
 BAD = b'{"text": "Eins"}\nkaputt\n{"text": "Zwei"}\n{"text": "Drei"}\n'
@@ -228,7 +332,7 @@ def test_words_of_the_test_split_get_the_tags_of_evaluate(finished_clone, tmp_pa
     arguments = ("--file", root / "data/raw/test.parquet", "--output", tmp_path / "out.conll")
     assert start(root, *arguments).wait() == 0
     predictions = read_predictions(root / "data/predictions/test.parquet")
-    sentences = list(read_conll(tmp_path / "out.conll"))
+    sentences = list(read_sentences(tmp_path / "out.conll"))
     assert [one.words for one in sentences] == [one.words for one in predictions]
     assert [one.outer for one in sentences] == [one.predicted for one in predictions]
     assert any(tag != "O" for one in sentences for tag in one.outer)
@@ -248,6 +352,33 @@ def test_a_reader_that_has_enough_ends_the_run_quietly(finished_clone):
     process.stdout.close()
     assert process.wait() == predict.PIPE_CLOSED
     assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        pytest.param("predict Ems >&-", "standard output is closed", id="stdout"),
+        pytest.param("predict <&-", "standard input is closed", id="stdin"),
+        pytest.param("predict --output t.txt < t.txt", "--output t.txt is also read", id="stdin-is-output"),
+        pytest.param("predict --output t.txt --file /dev/stdin < t.txt", "is also read", id="dev-stdin"),
+        pytest.param("predict --file t.txt >> t.txt", "standard output is also read", id="stdout-is-input"),
+    ],
+)
+def test_streams_that_cannot_be_used_are_told_in_one_line(command, message, tmp_path):
+    (tmp_path / "t.txt").write_text("Ems\n", encoding="utf-8")
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m tools {command}"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert (tmp_path / "t.txt").read_text(encoding="utf-8") == "Ems\n"
 
 
 def test_an_interrupted_run_ends_quietly(tagger, monkeypatch):

@@ -31,6 +31,17 @@ def words_of(row):
         pytest.param("a.jsonl", '{"tokens": ["Nord-", "und"]}\n', ["Nord- und"], id="json-words"),
         pytest.param("a.conll", "Bonn B-LOC\nist\tO\n\n\nJa\n", ["Bonn ist", "Ja"], id="conll"),
         pytest.param("a.tsv", "#\tq\t\n1\tBonn\tO\tO\n2\t#\n\n1\tJa\n", ["Bonn #", "Ja"], id="germeval"),
+        pytest.param("a.tsv", "# q\n1\tBonn\tO\tO\n", ["Bonn"], id="germeval-header-by-a-blank"),
+        pytest.param("a.tsv", "Bonn\tO\nist\tO\n", ["Bonn ist"], id="two-columns-called-tsv"),
+        pytest.param("a.conll", "Bonn NE B-NP B-LOC\nist V O O\n", ["Bonn ist"], id="conll-2003"),
+        pytest.param("a.conll", "-DOCSTART- -X- O O\n\nBonn NE B-NP O\n", ["Bonn"], id="document-2003"),
+        pytest.param("a.conll", "-DOCSTART- O\n\nBonn O\n", ["Bonn"], id="document"),
+        pytest.param("a.conll", "# newdoc\n# text = Ja\nJa\n", ["Ja"], id="comments"),
+        pytest.param("a.conll", "# newdoc\nJa O\nja O\n", ["Ja ja"], id="comment-as-long-as-a-row"),
+        pytest.param("a.conll", "Ja O\n \t \nJa O\n", ["Ja", "Ja"], id="line-of-blanks"),
+        pytest.param("a.jsonl", '{"words": ["Nord-", "und"]}\n', ["Nord- und"], id="json-words-key"),
+        pytest.param("a.jsonl", '{"tokens": ["a", "\\n", " "]}\n', ["a \n  "], id="words-of-blanks"),
+        pytest.param("a.jsonl", '{"text": "", "tokens": []}\n', [""], id="an-empty-text-tagged-before"),
     ],
 )
 @pytest.mark.parametrize("is_packed", [False, True])
@@ -44,7 +55,7 @@ def test_rows_are_read_from_plain_and_packed_files(name, content, texts, is_pack
 def test_words_know_their_place_and_a_header_its_source(tmp_path):
     (tmp_path / "a.tsv").write_text("#\tde.wiki [2010]\t\n1\tBad\n2\tEms\n", encoding="utf-8")
     (row,) = read_rows(tmp_path / "a.tsv")
-    assert row.source == "de.wiki [2010]"
+    assert row.source == "de.wiki [2010] "
     assert [row.text[word.start : word.end] for word in row.words] == words_of(row) == ["Bad", "Ems"]
 
 
@@ -80,9 +91,14 @@ def test_standard_input_is_read_as_it_is_told(monkeypatch):
         ),
         pytest.param("a.conll", b"Gut O\n\nSo O\nso O O\n\nGut O\n", ":4: 3 columns", id="columns"),
         pytest.param("a.conll", b"Gut O\n\nSo O\n\xff O\n\nGut O\n", ":4: byte 1", id="bytes-in-a-sentence"),
-        pytest.param("a.tsv", b"1\tGut\n\n1\tSo\n3\tso\n\n1\tGut\n", ":4: not the number 2", id="number"),
         pytest.param(
-            "a.tsv", b"1\tGut\n\n#\tq\n\n1\tGut\n", ":3: a sentence without words", id="header-alone"
+            "a.tsv",
+            b"1\tGut\n\n1\tSo\n3\tso\n\n1\tGut\n",
+            ":4: '3' stands where the number of word 2",
+            id="number",
+        ),
+        pytest.param(
+            "a.tsv", b"1\tGut\n\n#\tq\n\n1\tGut\n", ":3: a header without a sentence", id="header-alone"
         ),
     ],
 )
@@ -92,7 +108,7 @@ def test_a_bad_row_says_where_and_why_and_the_others_stay(name, content, place, 
     first, bad, last = read_rows(tmp_path / name)
     assert first.text == last.text == "Gut"
     assert isinstance(bad, PipelineError)
-    with pytest.raises(PipelineError, match=rf"{name}{place}.* Remedy: mend it, or pass --skip-bad-lines"):
+    with pytest.raises(PipelineError, match=rf"{name}{place}.* Remedy: .*or pass --skip-bad-lines"):
         raise bad
 
 
@@ -111,6 +127,23 @@ def test_parquet_gives_words_or_texts_and_counts_its_rows(column, tmp_path):
     first, bad, last = read_rows(tmp_path / "a.parquet")
     assert first.text == last.text == "Bad Ems"
     assert "row 2: None is no" in str(bad)
+
+
+def test_a_line_of_blanks_loses_no_other_sentence(tmp_path):
+    """Under --skip-bad-lines the rest of the file went with it."""
+    (tmp_path / "a.conll").write_text("Gut O\nso O\n   \nUlm O O\n\nAuch O\n", encoding="utf-8")
+    first, bad, last = read_rows(tmp_path / "a.conll")
+    assert (first.text, last.text) == ("Gut so", "Auch")
+    assert isinstance(bad, PipelineError)
+
+
+def test_parquet_that_predict_wrote_is_read(tmp_path):
+    table = pa.table({"text": ["", "Ja"], "tokens": pa.array([[], ["Ja"]], pa.list_(pa.string()))})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert [(row.text, row.words is None) for row in read_rows(tmp_path / "a.parquet")] == [
+        ("", True),
+        ("Ja", False),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
+from ner.core.errors import PipelineError
 from tests.support.pipeline_clone import ROOT
+from tools.predict.ray_engine import read_blocks
 
 
 @pytest.fixture
@@ -27,6 +29,15 @@ def run():
         return done.returncode, done.stderr
 
     return run
+
+
+def test_a_bad_row_is_told_with_a_remedy_that_ray_does_not_refuse(tmp_path):
+    """Where `--skip-bad-lines` works is tried beside the other remedies of the command."""
+    (tmp_path / "in.jsonl").write_text('{"text": "Bonn"}\nkaputt\n', encoding="utf-8")
+    with pytest.raises(
+        PipelineError, match=r":2: not JSON.*leave --engine ray out and pass --skip-bad-lines"
+    ):
+        list(read_blocks(tmp_path / "in.jsonl", None))
 
 
 @pytest.mark.slow

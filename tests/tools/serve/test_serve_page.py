@@ -60,6 +60,39 @@ def test_names_are_marked_in_the_text_with_label_and_score(running, driver):
     assert driver.execute_script(classes, "#marked mark") == legend != ""
 
 
+def test_a_name_in_another_is_marked_inside_it_and_the_table_tells_the_level(driver):
+    """A frame tells it without colour; a screen reader hears `inner`. One level shows no such column."""
+    with run_service(is_open=True, has_inner=True, characters=1000) as running:
+        show(driver, running.url)
+        send(driver, "An der Universität Jena 👋 lernt Anna.")
+        nested = driver.execute_script(
+            "return [...document.querySelectorAll('#marked mark mark')].map(mark =>"
+            " [mark.parentElement.textContent, mark.textContent, mark.className,"
+            "  getComputedStyle(mark).borderTopStyle])"
+        )
+        legend = driver.execute_script(
+            "return document.querySelector('#legend mark[data-label=LOC]').className"
+        )
+        assert nested == [
+            ["Universität Jena inner LOC 0.88 PER 0.88", "Jena inner LOC 0.88", f"{legend} inner", "solid"]
+        ]
+        assert [row.text for row in driver.find_elements("css selector", "#rows tr")] == [
+            "An PER outer 0.8750 0–2",
+            "Universität Jena PER outer 0.8750 7–23",
+            "Jena LOC inner 0.8750 19–23",
+            "Anna PER outer 0.8750 32–36",
+        ]
+        assert find(driver, "level-heading").is_displayed()
+        assert find(driver, "status").text == "4 names found."
+        answer = json.loads(find(driver, "json").get_attribute("textContent"))
+        assert [one["level"] for one in answer["entities"]] == ["outer", "outer", "inner", "outer"]
+        assert [one for one in driver.execute_script(CONTRAST) if one[0] < 4.5] == []
+    with run_service(is_open=True, characters=1000) as running:
+        show(driver, running.url)
+        send(driver, "Anna.")
+        assert not find(driver, "level-heading").is_displayed()
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import re
+import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,10 +20,13 @@ from starlette.testclient import TestClient
 from bench.load_test import load_service
 from ner.core.errors import PipelineError
 from tests.support.running_service import LABELS, SECONDS, GatedTagger, run_service
+from tools.serve import connections
 from tools.serve import service as service_module
 from tools.serve.command import bind
+from tools.serve.connections import ConnectionLimits
+from tools.serve.limits import Limits
 from tools.serve.service import make_service
-from tools.serve.tagging_queue import Limits, TaggingQueue
+from tools.serve.tagging_queue import Speed, TaggingQueue
 
 SENTENCE = "Gestern traf Özgür 👋🏽 in 🇩🇪 Köln ein"
 
@@ -31,7 +37,8 @@ def client():
     tagger = GatedTagger()
     tagger.gate.set()
     queue = TaggingQueue(tagger, Limits(characters=100, texts=3))
-    with TestClient(make_service(queue, model="models/fake", labels=LABELS)) as client:
+    service = make_service(queue, model="models/fake", labels=LABELS)
+    with TestClient(service, base_url="http://localhost") as client:
         yield client
 
 
@@ -72,6 +79,7 @@ def test_several_texts_give_a_list_in_their_order(client):
         pytest.param(json.dumps({"text": "ä" * 101}), 422, "holds 101 characters; at most 100", id="long"),
         pytest.param(json.dumps({"texts": ["ä" * 51] * 2}), 422, "holds 102 characters", id="long-together"),
         pytest.param(json.dumps({"texts": ["a"] * 4}), 422, "holds 4 texts; at most 3", id="many"),
+        pytest.param(json.dumps({"text": "a", "k" * 900: 1}), 422, f"{'k' * 200}…: Extra inputs", id="key"),
         pytest.param(json.dumps({"text": "a" * 3000}), 413, "larger than 2,272 bytes", id="large"),
     ],
 )
@@ -95,8 +103,40 @@ def test_health_tells_model_and_labels_and_when_the_queue_has_ended(client):
     assert answer.json() == {"ready": True, "model": "models/fake", "labels": LABELS}
     with TaggingQueue(GatedTagger(), Limits()) as queue:
         pass
-    ended = TestClient(make_service(queue, model="m", labels=LABELS)).get("/health")  # outside its lifespan
+    service = make_service(queue, model="m", labels=LABELS)
+    ended = TestClient(service, base_url="http://localhost").get("/health")  # outside its lifespan
     assert (ended.status_code, ended.json()["ready"]) == (503, False)
+
+
+@pytest.mark.parametrize("path", ["/", "/health"])
+def test_a_load_balancer_may_ask_for_the_head_alone(client, path):
+    answer = client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert client.get("/openapi.json").json()["paths"].keys() == {"/health", "/predict"}
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        pytest.param("localhost", 200, id="localhost"),
+        pytest.param("LOCALHOST.:8000", 200, id="localhost-in-capitals"),
+        pytest.param("192.0.2.7:8000", 200, id="address"),
+        pytest.param("[2001:db8::1]:8000", 200, id="ipv6"),
+        pytest.param("ner.example:443", 200, id="allowed"),
+        pytest.param("evil.example", 421, id="another"),
+        pytest.param("localhost.evil.example", 421, id="another-that-begins-alike"),
+        pytest.param("192.0.2.7.evil.example", 421, id="another-that-looks-like-an-address"),
+    ],
+)
+def test_a_name_of_another_site_is_not_answered(host, status):
+    """Such a name may have been pointed at this machine (DNS rebinding)."""
+    service = make_service(
+        TaggingQueue(GatedTagger(), Limits()), model="m", labels=LABELS, allow_hosts=["ner.example"]
+    )
+    answer = TestClient(service, base_url="http://localhost").get("/openapi.json", headers={"Host": host})
+    assert answer.status_code == status
+    assert status == 200 or "--allow-host" in answer.json()["detail"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_the_openapi_examples_are_true(client):
@@ -216,7 +256,105 @@ def test_beyond_the_queue_a_request_is_told_when_to_come_again():
         running.tagger.gate.set()
         assert [one.result().status_code for one in taken] == [200, 200]
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
-    assert "try again" in refused.json()["detail"]
+    assert "try again after 1 s" in refused.json()["detail"]
+
+
+def test_retry_after_follows_the_measured_speed():
+    with run_service(wait_seconds=3) as running, ThreadPoolExecutor() as pool:
+        running.queue.speed = Speed(words_per_second=10)
+        taken = pool.submit(post, running.url, "a " * 120)
+        assert running.tagger.entered.wait(SECONDS)
+        refused = post(running.url, "b " * 120)
+        short = pool.submit(post, running.url, "Carl")  # shares the tagger with the long one
+        running.queue.wait_until_queued(2)
+        running.tagger.gate.set()
+        assert [one.result().status_code for one in (taken, short)] == [200, 200]
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "9")
+
+
+def test_a_request_of_too_much_work_is_refused():
+    with run_service(is_open=True, words=9) as running:
+        answer = post(running.url, "." * 10)
+    assert answer.status_code == 422
+    assert answer.json() == {"detail": "The request holds 10 words; at most 9 are taken at once."}
+
+
+def send_raw(url, data=b""):
+    """Open a connection and send what no HTTP client would."""
+    connection = socket.create_connection(("127.0.0.1", int(url.rsplit(":")[-1])), timeout=SECONDS)
+    connection.sendall(data)
+    return connection
+
+
+def read_all(connection):
+    """Read until the server closes, in whatever way."""
+    read = b""
+    with suppress(ConnectionError):
+        while part := connection.recv(65536):
+            read += part
+    return read
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"GET /health HTTP/1.1\r\nHost: loc", id="half-a-header"),
+        pytest.param(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nG", id="half-behind-an-answer"),
+        pytest.param(
+            b"POST /no HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n", id="body-for-nobody"
+        ),
+    ],
+)
+def test_a_connection_that_waits_too_long_is_closed(data):
+    limits = ConnectionLimits(unread_bytes=100, connections=10, header_seconds=0.05)
+    with run_service(is_open=True, connections=limits) as running, send_raw(running.url, data) as connection:
+        assert read_all(connection).count(b"HTTP/1.1") == data.count(b"\r\n\r\n")
+        assert post(running.url, "Anna").status_code == 200
+
+
+@pytest.mark.parametrize("line", [b"GET /health", b"POST /", b"POST /nowhere", b"PUT /predict"])
+def test_a_body_that_nobody_reads_has_an_end_too(line):
+    head = line + b" HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"1000\r\n" + b" " * 0x1000 + b"\r\n"
+    limits = ConnectionLimits(unread_bytes=10_000, connections=10)
+    with (
+        run_service(connections=limits) as running,
+        send_raw(running.url, head) as connection,
+        pytest.raises(ConnectionError),
+    ):
+        connection.sendall(chunk * 100_000)
+
+
+def test_a_body_that_nobody_reads_but_ends_leaves_the_connection_open():
+    head = b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
+    with run_service() as running, send_raw(running.url, b"POST /" + head + b"\r\nbody") as connection:
+        connection.sendall(b"POST /" + head + b"Connection: close\r\n\r\nbody")
+        assert read_all(connection).count(b"HTTP/1.1 405") == 2
+
+
+def test_beyond_the_limit_a_connection_takes_the_place_of_an_idle_one():
+    """Of the one that has been idle longest; without an idle one it is refused."""
+    limits = ConnectionLimits(unread_bytes=100, connections=2)
+    with run_service(connections=limits) as running, ThreadPoolExecutor() as pool:
+        first, second = send_raw(running.url), send_raw(running.url)
+        taken = pool.submit(post, running.url, "Anna")
+        assert running.tagger.entered.wait(SECONDS)
+        assert read_all(first) == b""
+        taken_too = pool.submit(post, running.url, "Bert")
+        running.queue.wait_until_queued(2)
+        assert read_all(second) == b""
+        refused = post(running.url, "Carl")
+        running.tagger.gate.set()
+        assert [one.result().status_code for one in (taken, taken_too)] == [200, 200]
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+
+
+def test_with_few_file_descriptors_there_are_few_connections(monkeypatch):
+    monkeypatch.setattr(connections.resource, "getrlimit", lambda _: (256, 256))
+    assert 8 <= connections.count_free_connections() <= 256 - 4 * connections.BACKLOG
+    monkeypatch.setattr(connections.resource, "getrlimit", lambda _: (10**6, 10**6))
+    assert connections.count_free_connections() == connections.MOST_CONNECTIONS
 
 
 def test_a_failure_of_the_tagger_is_answered_to_its_request_alone(caplog):
@@ -250,6 +388,40 @@ def test_the_end_answers_what_was_taken_and_takes_no_more():
         assert not running.queue.is_ready
 
 
+def test_what_cannot_be_answered_within_the_grace_period_is_refused_with_503():
+    """At once where the speed tells it, else shortly before the end; the end is in time all the same."""
+    with run_service(grace_seconds=3) as running, ThreadPoolExecutor() as pool:
+        running.queue.speed = Speed(words_per_second=100)
+        soon = pool.submit(post, running.url, "Anna")
+        assert running.tagger.entered.wait(SECONDS)
+        late = pool.submit(post, running.url, "a " * 1000)
+        running.queue.wait_until_queued(2)
+        running.server.should_exit = True
+        assert late.result().status_code == 503
+        assert late.result().headers["Retry-After"] == "5"
+        assert not soon.done()
+        assert soon.result().status_code == 503
+        running.thread.join(SECONDS)
+        assert not running.thread.is_alive()
+        assert running.queue.is_running  # in its call, which nobody waits for
+
+
+def test_a_tagger_that_ends_is_answered_with_500_and_ends_the_service(monkeypatch):
+    """So that a supervisor starts it anew."""
+    with run_service() as running, ThreadPoolExecutor() as pool:
+        taken = pool.submit(post, running.url, "Anna")
+        assert running.tagger.entered.wait(SECONDS)
+        monkeypatch.setattr(running.queue, "_finish", lambda: 1 / 0)
+        running.tagger.gate.set()
+        assert (taken.result().status_code, taken.result().json()) == (
+            500,
+            {"detail": "The tagger has ended."},
+        )
+        running.thread.join(SECONDS)
+        assert not running.thread.is_alive()
+        assert running.queue.has_failed
+
+
 def test_the_load_test_counts_what_is_no_answer():
     with run_service(is_open=True) as running:
         found = load_service(running.url, ["Anna", "fail"], n_requests=10, n_clients=3)
@@ -259,23 +431,30 @@ def test_the_load_test_counts_what_is_no_answer():
 
 
 def test_an_occupied_port_is_told_with_its_remedy():
+    """Also while the first server loads its tagger: the port is listened on from the start."""
     with bind("127.0.0.1", 0) as listener:
-        listener.listen()
         port = listener.getsockname()[1]
         with pytest.raises(PipelineError, match=rf"127.0.0.1, port {port}: Address already in use.*--port"):
             bind("127.0.0.1", port)
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 64, "192.0.2.1", "no\0name"])
+def test_an_address_that_cannot_be_had_is_told_with_its_remedy(host):
+    with pytest.raises(PipelineError, match=r"port 0: .* Remedy: name another with --host"):
+        bind(host, 0)
+
+
 @contextmanager
-def run_command(clone):
+def run_command(clone, *options, files=None):
     """Start the service as a user does, on a free port."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tools", "serve", "--port", "0"],
+        [sys.executable, "-m", "tools", "serve", "--port", "0", *options],
         cwd=clone.root,
         env=clone.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=files and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))),
     ) as process:
         try:
             yield process
@@ -299,3 +478,30 @@ def test_the_command_serves_twenty_clients_and_ends_in_peace(finished_clone):
             process.send_signal(number)
             rest = process.communicate(timeout=SECONDS)[0]
             assert (process.returncode, rest) == (0, "")
+
+
+def test_weights_that_change_on_the_disk_do_not_change_the_answers(finished_clone, tmp_path):
+    """Neither overwritten, as `cp` does, nor cut off, which once killed the server."""
+    shutil.copytree(finished_clone.root / "models/ner", tmp_path / "live")
+    weights = tmp_path / "live/model.safetensors"
+    with run_command(finished_clone, "--model", str(tmp_path / "live")) as process:
+        url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+        answer = post(url, SENTENCE).json()
+        with weights.open("r+b") as file:
+            file.seek(weights.stat().st_size // 4)
+            file.write(bytes(weights.stat().st_size // 2))
+        assert post(url, SENTENCE).json() == answer
+        os.truncate(weights, 1000)
+        assert post(url, SENTENCE).json() == answer
+
+
+def test_with_few_file_descriptors_and_many_idle_connections_somebody_is_served(finished_clone):
+    """And the log stays empty."""
+    with run_command(finished_clone, files=192) as process:
+        url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+        idle = [send_raw(url) for _ in range(300)]
+        assert post(url, SENTENCE).status_code == 200
+        for connection in idle:
+            connection.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=SECONDS)[0] == ""

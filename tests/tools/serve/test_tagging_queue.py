@@ -5,7 +5,16 @@ import json
 import pytest
 
 from tests.support.running_service import SECONDS, GatedTagger
-from tools.serve.tagging_queue import Limits, QueueFullError, TaggingQueue
+from tools.serve import tagging_queue
+from tools.serve.limits import Limits
+from tools.serve.tagging_queue import (
+    QueueClosedError,
+    QueueFullError,
+    Speed,
+    TaggerEndedError,
+    TaggingQueue,
+    TooLongError,
+)
 
 
 @pytest.fixture
@@ -21,21 +30,58 @@ def submit_while_busy(queue, tagger, *requests):
 
 
 @pytest.mark.parametrize(
-    ("limits", "calls"),
+    ("subtokens", "calls"),
     [
-        pytest.param({}, [["a", "bb", "cc", "d"]], id="together"),
-        pytest.param({"texts": 3}, [["a", "bb", "cc"], ["d"]], id="most-texts"),
-        pytest.param({"characters": 4}, [["a"], ["bb", "cc"], ["d"]], id="most-characters"),
-        pytest.param({"characters": 1, "texts": 1}, [["a"], ["bb", "cc"], ["d"]], id="larger-than-a-call"),
+        pytest.param(100, [["a", "bb", "d", "cc"]], id="together"),
+        pytest.param(3, [["a", "bb", "d"], ["cc"]], id="in-turn"),
+        pytest.param(1, [["a"], ["bb"], ["cc"], ["d"]], id="one-by-one"),
     ],
 )
-def test_requests_that_wait_share_a_call_in_the_order_of_arrival(tagger, limits, calls):
-    """A request is never divided, and everybody gets the names of the own texts."""
-    with TaggingQueue(tagger, Limits(**limits)) as queue:
+def test_requests_that_wait_share_a_call_in_turn(tagger, subtokens, calls, monkeypatch):
+    """A sentence of each, then the next of each; everybody gets the names of the own texts."""
+    monkeypatch.setattr(tagging_queue, "SUBTOKENS_PER_CALL", subtokens)
+    with TaggingQueue(tagger, Limits()) as queue:
         answers = submit_while_busy(queue, tagger, ["a"], ["bb", "cc"], ["d"])
         tagger.gate.set()
         assert [len(answer.result(SECONDS)) for answer in answers] == [1, 1, 2, 1]
     assert tagger.calls == [["first"], *calls]
+
+
+def test_a_short_request_is_answered_while_a_long_one_is_in_work(tagger, monkeypatch):
+    monkeypatch.setattr(tagging_queue, "SUBTOKENS_PER_CALL", 2)
+    with TaggingQueue(tagger, Limits()) as queue:
+        _, long, short = submit_while_busy(queue, tagger, ["A\nB\nC\nD\nE\nF"], ["Anna"])
+        tagger.gate.set()
+        assert [[one.text for one in found] for found in long.result(SECONDS)] == [list("ABCDEF")]
+        assert short.done()
+    assert tagger.calls[1:] == [["A", "Anna"], ["B", "C"], ["D", "E"], ["F"]]
+
+
+def test_a_sentence_longer_than_a_call_waits_for_its_turn_and_no_longer(tagger, monkeypatch):
+    monkeypatch.setattr(tagging_queue, "SUBTOKENS_PER_CALL", 3)
+    with TaggingQueue(tagger, Limits()) as queue:
+        answers = submit_while_busy(queue, tagger, ["a"], ["b b b b b"], ["c"], ["d"], ["e"])
+        tagger.gate.set()
+        assert all(len(one.result(SECONDS)) == 1 for one in answers)
+    assert tagger.calls[1:] == [["a", "c", "d"], ["b b b b b"], ["e"]]
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        pytest.param({"words": 3}, "holds 4 words; at most 3 are", id="words"),
+        pytest.param({"subtokens": 3}, "holds 4 subtokens; at most 3 are", id="subtokens"),
+    ],
+)
+def test_a_request_of_too_much_work_is_refused_before_it_is_tagged(tagger, limits, reason):
+    """Four full stops are four words, whatever characters say; the others are answered."""
+    with TaggingQueue(tagger, Limits(**limits)) as queue:
+        _, long, good = submit_while_busy(queue, tagger, ["..", ".."], ["Anna"])
+        tagger.gate.set()
+        with pytest.raises(TooLongError, match=reason):
+            long.result(SECONDS)
+        assert len(good.result(SECONDS)) == 1
+    assert tagger.calls == [["first"], ["Anna"]]
 
 
 def test_a_request_gets_its_own_names(tagger):
@@ -60,10 +106,52 @@ def test_a_full_queue_refuses_until_there_is_room(tagger):
     assert tagger.calls == [["first"], ["taken"]]
 
 
-def test_a_request_that_is_given_up_costs_no_work(tagger):
+@pytest.mark.parametrize(
+    ("n_words", "n_waiting", "seconds"),
+    [
+        pytest.param(50, 0, None, id="first-of-any-length"),
+        pytest.param(10, 2, None, id="within-the-wait"),
+        pytest.param(10, 4, 1, id="a-little-more"),
+        pytest.param(10, 9, 6, id="much-more"),
+        pytest.param(1, 20, None, id="short-beside-long-ones"),
+    ],
+)
+def test_the_queue_is_as_long_as_the_speed_allows(tagger, n_words, n_waiting, seconds):
+    """At 10 words a second and 3 seconds; Retry-After is how long the excess takes."""
+    queue = TaggingQueue(tagger, Limits(wait_seconds=3))
+    queue.speed = Speed(words_per_second=10)
+    for _ in range(n_waiting):
+        queue._jobs.append(tagging_queue._Job([], 10))
+    text = "a " * n_words
+    if seconds is None:
+        queue.submit([text])
+    else:
+        with pytest.raises(QueueFullError) as refused:
+            queue.submit([text])
+        assert refused.value.seconds == seconds
+
+
+def test_the_speed_is_that_of_the_last_full_calls():
+    """A call of one short sentence takes nearly as long as a fuller one: it tells too little to refuse by."""
+    speed = Speed(words_per_second=200)
+    speed.measure(1, 0.1, is_full=False)
+    assert speed.seconds_for(200) == 1.0
+    speed.measure(1000, 1.0, is_full=False)
+    assert speed.seconds_for(1000) == 1.0
+    speed.measure(100, 1.0, is_full=True)
+    assert 1 < speed.seconds_for(1000) < 10
+    for _ in range(100):
+        speed.measure(10, 1.0, is_full=True)
+    assert speed.seconds_for(100) == pytest.approx(10, rel=0.01)
+
+
+def test_a_request_that_is_given_up_costs_no_work(tagger, monkeypatch):
+    """Neither before its first sentence nor behind it."""
+    monkeypatch.setattr(tagging_queue, "SUBTOKENS_PER_CALL", 1)
     with TaggingQueue(tagger, Limits()) as queue:
-        _, given_up, kept = submit_while_busy(queue, tagger, ["given up"], ["kept"])
+        begun, given_up, kept = submit_while_busy(queue, tagger, ["given up"], ["kept"])
         given_up.cancel()
+        begun.cancel()
         tagger.gate.set()
         kept.result(SECONDS)
     assert tagger.calls == [["first"], ["kept"]]
@@ -77,22 +165,84 @@ def test_the_end_finishes_what_was_taken_and_takes_no_more(tagger):
         tagger.gate.set()
     assert [answer.done() for answer in answers] == [True] * 3
     assert not queue.is_ready
-    with pytest.raises(QueueFullError):
+    with pytest.raises(QueueClosedError):
         queue.submit(["late"])
 
 
-def test_a_failure_is_that_of_its_request_alone_and_the_thread_lives_on(tagger, caplog):
+def test_what_cannot_be_tagged_in_time_is_refused_at_once(tagger):
+    """And the rest at the end of the time, while the thread is still in its call."""
+    queue = TaggingQueue(tagger, Limits())
+    queue.speed = Speed(words_per_second=10)
+    with queue:
+        first, soon, late = submit_while_busy(queue, tagger, ["Anna " * 10], ["Bert " * 100])
+        queue.close(seconds=2)
+        assert isinstance(late.exception(SECONDS), QueueClosedError)
+        assert not first.done()
+        assert not soon.done()
+        queue.abandon()
+        assert isinstance(first.exception(SECONDS), QueueClosedError)
+        assert isinstance(soon.exception(SECONDS), QueueClosedError)
+        tagger.gate.set()
+    assert tagger.calls == [["first"]]
+
+
+def test_at_the_end_the_shortest_request_is_finished_first(tagger, monkeypatch):
+    """In turn, all would be nearly finished and none answered."""
+    monkeypatch.setattr(tagging_queue, "SUBTOKENS_PER_CALL", 1)
+    with TaggingQueue(tagger, Limits()) as queue:
+        submit_while_busy(queue, tagger, ["a\nb\nc"], ["d"])
+        queue.close()
+        tagger.gate.set()
+    assert tagger.calls == [["first"], ["d"], ["a"], ["b"], ["c"]]
+
+
+class Panic(BaseException):
+    """What a panic in the tokenizer's Rust code raises is no `Exception` either."""
+
+
+@pytest.mark.parametrize("error", [KeyError, Panic, SystemExit, MemoryError])
+def test_a_failure_is_that_of_its_request_alone_and_the_thread_lives_on(tagger, caplog, error):
     """Those that shared the call are tagged again; the log names the place and quotes no text."""
+    tagger.error = error
     with TaggingQueue(tagger, Limits()) as queue:
         _, good, bad = submit_while_busy(queue, tagger, ["Anna"], ["Bert: fail"])
         tagger.gate.set()
         assert good.result(SECONDS)[0][0].text == "Anna"
-        assert isinstance(bad.exception(SECONDS), KeyError)
+        assert isinstance(bad.exception(SECONDS), error)
         assert queue.submit(["Carl"]).result(SECONDS)[0][0].text == "Carl"
     assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert "KeyError at " in caplog.text
+    assert f"{error.__name__} at " in caplog.text
     assert "running_service.py" in caplog.text
     assert "Bert" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [KeyError, Panic])
+def test_a_text_that_cannot_be_split_fails_alone(tagger, error, monkeypatch):
+    def count(sentences):
+        if ["panic"] in sentences:
+            raise error
+        return [len(words) for words in sentences]
+
+    monkeypatch.setattr(tagger, "count_subtokens", count)
+    tagger.gate.set()
+    with TaggingQueue(tagger, Limits()) as queue:
+        assert isinstance(queue.submit(["panic"]).exception(SECONDS), error)
+        assert len(queue.submit(["Anna"]).result(SECONDS)[0]) == 1
+
+
+def test_whatever_ends_the_thread_leaves_nobody_without_an_answer(tagger, monkeypatch, caplog):
+    queue = TaggingQueue(tagger, Limits())
+    told = []
+    queue.on_failure = lambda: told.append(True)
+    with queue:
+        waiting = submit_while_busy(queue, tagger, ["Anna"])
+        monkeypatch.setattr(queue, "_finish", lambda: 1 / 0)
+        tagger.gate.set()
+        assert [type(one.exception(SECONDS)) for one in waiting] == [TaggerEndedError] * 2
+        with pytest.raises(TaggerEndedError):
+            queue.submit(["late"])
+    assert (told, queue.is_ready, queue.has_failed) == ([True], False, True)
+    assert "the tagger's thread ended: ZeroDivisionError at " in caplog.text
 
 
 def test_every_permitted_request_fits_into_the_permitted_body():

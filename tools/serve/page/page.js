@@ -19,19 +19,43 @@ function make(name, text, attributes = {}) {
 function showNames({ text, entities }) {
   const points = Array.from(text);
   const slice = (start, end) => points.slice(start, end).join("");
-  const parts = [];
-  let done = 0;
-  for (const { start, end, label, score } of entities) {
-    const mark = make("mark", slice(start, end), { class: styles.get(label) ?? "" });
-    mark.append(make("small", ` ${label} ${score.toFixed(2)}`)); // the blank parts them for a screen reader
-    parts.push(slice(done, start), mark);
-    done = end;
+  const outer = entities.filter(one => one.level !== "inner");
+  const inside = new Map(outer.map(one => [one, []]));
+  const shown = [...outer];
+  const apart = []; // across the border of an outer name: such marks cannot nest
+  for (const one of entities.filter(one => one.level === "inner")) {
+    const around = outer.find(other => other.start < one.end && one.start < other.end);
+    const group = !around ? shown : around.start <= one.start && one.end <= around.end ? inside.get(around) : apart;
+    group.push(one);
   }
-  element("marked").replaceChildren(...parts, slice(done));
-  element("rows").replaceChildren(...entities.map(({ start, end, label, score }) => {
+  const cut = (start, end, names) => {
+    const parts = [];
+    for (const name of names.sort((a, b) => a.start - b.start)) {
+      parts.push(slice(start, name.start), mark(name));
+      start = name.end;
+    }
+    return [...parts, slice(start, end)];
+  };
+  const mark = one => {
+    const within = inside.get(one) ?? [];
+    const isInner = one.level === "inner";
+    const style = [styles.get(one.label) ?? "", isInner ? "inner" : "", within.length ? "around" : ""];
+    const made = make("mark", "", { class: style.filter(Boolean).join(" ") });
+    const small = make("small", ` ${one.label} ${one.score.toFixed(2)}`); // the blank parts them for a screen reader
+    if (isInner) small.prepend(make("span", " inner", { class: "unseen" }));
+    made.append(...cut(one.start, one.end, within), small);
+    return made;
+  };
+  element("marked").replaceChildren(
+    ...cut(0, points.length, shown), ...apart.flatMap(one => [" also ", mark(one)])
+  );
+  const hasLevels = entities.some(one => one.level);
+  element("level-heading").hidden = !hasLevels;
+  element("rows").replaceChildren(...entities.map(({ start, end, label, score, level }) => {
     const row = document.createElement("tr");
-    const name = make("th", slice(start, end), { scope: "row", lang: "de" });
-    row.append(name, make("td", label, { class: "text" }), make("td", score.toFixed(4)), make("td", `${start}–${end}`));
+    row.append(make("th", slice(start, end), { scope: "row", lang: "de" }), make("td", label, { class: "text" }));
+    if (hasLevels) row.append(make("td", level, { class: "text" }));
+    row.append(make("td", score.toFixed(4)), make("td", `${start}–${end}`));
     return row;
   }));
   element("result").hidden = false;

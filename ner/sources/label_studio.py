@@ -1,0 +1,63 @@
+"""Label Studio's JSON export, with annotations (`JSON`) or without (`JSON-MIN`)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ner.sources.offsets import AnnotatedText
+from ner.sources.record_values import read_span, read_text
+
+NAME = "Label Studio JSON"
+
+
+def matches(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record is a task of Label Studio."""
+    if isinstance(record.get("data"), Mapping) and isinstance(record.get("annotations"), list):
+        return True
+    return isinstance(record.get("text"), str) and any(_is_region_list(one) for one in record.values())
+
+
+def parse(record: Mapping[str, Any]) -> AnnotatedText:
+    """Read a task: its first annotation that was not cancelled.
+
+    Raises:
+        ValueError: If a region is none, or the task holds no text.
+    """
+    data = record.get("data")
+    if not isinstance(data, Mapping):
+        regions = next(one for one in record.values() if _is_region_list(one))
+        return AnnotatedText(read_text(record, "text"), [_parse_region(one) for one in regions])
+    texts = [key for key, value in data.items() if isinstance(value, str)]
+    key = "text" if "text" in texts else texts[0] if len(texts) == 1 else "text"
+    kept = [one for one in record["annotations"] if not one.get("was_cancelled")]
+    results = kept[0].get("result", []) if kept else []
+    regions = [one["value"] for one in results if isinstance(one.get("value"), dict)]
+    return AnnotatedText(read_text(data, key), [_parse_region(one) for one in regions if "labels" in one])
+
+
+def format_record(annotated: AnnotatedText) -> dict[str, Any]:
+    """Write a task."""
+    result = [
+        {
+            "type": "labels",
+            "from_name": "label",
+            "to_name": "text",
+            "value": {"start": start, "end": end, "text": annotated.text[start:end], "labels": [label]},
+        }
+        for start, end, label in annotated.spans
+    ]
+    return {"data": {"text": annotated.text}, "annotations": [{"result": result}]}
+
+
+def _is_region_list(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, dict) and {"start", "end", "labels"} <= one.keys() for one in value)
+    )
+
+
+def _parse_region(region: Mapping[str, Any]) -> tuple[int, int, str]:
+    labels = region["labels"]
+    if not isinstance(labels, list) or len(labels) != 1:
+        raise ValueError(f"{labels!r} stands where one label should")
+    return read_span(region.get("start"), region.get("end"), labels[0])

@@ -1,0 +1,31 @@
+"""Blocks of lines between empty ones: a sentence each in every tabular format."""
+
+from collections.abc import Iterable, Iterator
+
+from ner.core.errors import PipelineError
+from ner.sources.lines import SPACES, Line
+
+Paragraph = list[Line]
+
+
+def split_paragraphs(lines: Iterable[tuple[int, str | PipelineError]]) -> Iterator[Paragraph | PipelineError]:
+    """Split lines at the empty ones; any number of these, and of blanks in them, is one end.
+
+    Args:
+        lines: Number and text of each line, or the error that says why it cannot be read.
+
+    Yields:
+        The lines of a block; where one of them cannot be read, its error alone.
+    """
+    block: Paragraph = []
+    error: PipelineError | None = None
+    for number, text in lines:
+        if isinstance(text, PipelineError):
+            error = error or text
+        elif text and (text[0] not in SPACES or text.strip(SPACES)):
+            block.append((number, text))
+        elif block or error:
+            yield error or block
+            block, error = [], None
+    if block or error:
+        yield error or block

@@ -1,0 +1,32 @@
+"""Single values of a JSON record, checked."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def read_text(record: Mapping[str, Any], key: str) -> str:
+    """Give the text under a key.
+
+    Raises:
+        ValueError: If there is none, or it cannot be written in UTF-8.
+    """
+    text = record.get(key)
+    if not isinstance(text, str):
+        raise ValueError(f"{key!r} holds {text!r}, no text")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"character {error.start + 1} of the text cannot be written in UTF-8") from error
+    return text
+
+
+def read_span(start: object, end: object, label: object, *_: object) -> tuple[int, int, str]:
+    """Check a span.
+
+    Raises:
+        ValueError: If its ends are no whole numbers, or its label is no text.
+    """
+    whole = all(isinstance(one, int) and not isinstance(one, bool) for one in (start, end))
+    if not whole or not isinstance(label, str) or not label:
+        raise ValueError(f"{[start, end, label]!r} is no start, end and label")
+    return int(start), int(end), label  # type: ignore[call-overload]

@@ -1,0 +1,119 @@
+r"""WebAnno's TSV 3, of which GermEval itself was made: a line a word, annotations in columns by layer.
+
+`LOC` is an entity of one word, `ORG[2]` on several words one entity, `PER[1]|LOC[2]` two that overlap.
+`_` is none, `*` one without a value; a backslash escapes a sign.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ner.annotation.spans import Span
+from ner.core.errors import PipelineError
+from ner.sources.lines import Line, Place, read_lines
+from ner.sources.paragraphs import split_paragraphs
+from ner.sources.raw import RawSentence, encode_levels, raise_errors
+
+FIRST_LINE = "#FORMAT=WebAnno TSV 3"
+WORD = re.compile(r"(\d+)-(\d+)(\.\d+)?")
+VALUE = re.compile(r"(?P<label>.*?)(?:\[(?P<id>\d+)\])?", re.DOTALL)
+PARTS = re.compile(r"(?<!\\)\|")
+ESCAPED = re.compile(r"\\(.)")
+FEATURES = ("value", "identifier")  # of WebAnno's own layer of named entities
+
+
+def is_webanno(line: str) -> bool:
+    """Tell whether a file's first line is one of this format."""
+    return line.startswith(FIRST_LINE)
+
+
+def read_webanno(path: Path) -> Iterator[RawSentence]:
+    """Read a file of this format: the layer of named entities, or the one with a `value` where there is none.
+
+    Raises:
+        PipelineError: Names file and line of what is not of this format, and of a layer that cannot be told.
+    """
+    layers: list[tuple[str, list[str]]] = []
+    body: list[Line] = []
+    for number, text in read_lines(path):
+        if text.startswith("#T_"):
+            name, *features = text.partition("=")[2].split("|")
+            layers.append((name, features))
+        elif not text.startswith("#"):
+            body.append((number, text))
+    column = _find_column(layers, path)
+    yield from raise_errors(_parse(body, path, column))
+
+
+def _find_column(layers: list[tuple[str, list[str]]], path: Path) -> int:
+    at = 3  # behind the number, the characters and the word
+    found = []
+    for name, features in layers:
+        for offset, feature in enumerate(features):
+            if feature in FEATURES and ("NamedEntity" in name or feature == "value"):
+                found.append(("NamedEntity" in name, feature == "value", at + offset))
+        at += len(features)
+    if not found:
+        names = ", ".join(name for name, _ in layers) or "none"
+        raise PipelineError(
+            f"{path}:1: no layer of named entities with a value; the layers are {names}.",
+            remedy="export the document with its layer of named entities.",
+        )
+    return max(found, key=lambda one: one[:2])[2]
+
+
+def _parse(body: list[Line], path: Path, column: int) -> Iterator[RawSentence | PipelineError]:
+    is_first = True
+    for block in split_paragraphs(body):
+        if isinstance(block, PipelineError):
+            yield block
+            continue
+        words: list[str] = []
+        lines: list[int] = []
+        spans: list[Span] = []
+        open_spans: dict[tuple[str, str], tuple[int, int]] = {}
+        n_widened = 0
+        for number, text in block:
+            cells = text.split("\t")
+            found = WORD.fullmatch(cells[0])
+            if found is None or len(cells) <= column:
+                yield Place(path, number).error(
+                    f"no line of a word in WebAnno TSV 3: {text[:60]!r}.", "export the document again."
+                )
+                return
+            if found[3] is None:
+                words.append(cells[2])
+                lines.append(number)
+            for value in PARTS.split(cells[column]):
+                label, key = _parse_value(value)
+                if not label:
+                    continue
+                n_widened += found[3] is not None  # an annotation of a part of the word takes the whole
+                here = len(words) - 1
+                if key is None:
+                    spans.append(Span(here, here + 1, label))
+                else:
+                    start, _ = open_spans.get((label, key), (here, here))
+                    open_spans[label, key] = start, here + 1
+        spans += [Span(start, end, label) for (label, _), (start, end) in open_spans.items()]
+        outer, inner, too_deep = encode_levels(spans, len(words))
+        yield RawSentence(
+            words=words,
+            outer=outer,
+            inner=inner,
+            path=path,
+            lines=lines,
+            begins_document=is_first,
+            n_widened=n_widened,
+            too_deep=tuple(" ".join(words[one.start : one.end]) for one in too_deep),
+        )
+        is_first = False
+
+
+def _parse_value(value: str) -> tuple[str, str | None]:
+    if value in {"_", "", "*"}:
+        return "", None
+    found = VALUE.fullmatch(value)
+    if found is None or found["label"] == "*":
+        return "", None
+    return ESCAPED.sub(r"\1", found["label"]), found["id"]

@@ -1,0 +1,37 @@
+"""WikiNER's lines: a sentence each, its words `word|POS|TAG` and blanks between them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ner.sources.lines import SPACES, Place, read_lines
+from ner.sources.raw import RawSentence
+
+WORD = r"[^ ]+\|[^ |]*\|[^ |]+"
+SENTENCE = re.compile(rf"{WORD}( {WORD})* *")
+
+
+def is_wikiner(line: str) -> bool:
+    """Tell whether a line is a sentence of this format."""
+    return SENTENCE.fullmatch(line) is not None
+
+
+def read_wikiner(path: Path) -> Iterator[RawSentence]:
+    """Read a file of this format.
+
+    Raises:
+        PipelineError: Names file and line of what is no sentence.
+    """
+    for number, text in read_lines(path):
+        if not text.strip(SPACES):
+            continue
+        cells = [cell.rsplit("|", 2) for cell in text.split(" ") if cell]
+        odd = next((cell for cell in cells if len(cell) != 3 or not cell[0]), None)
+        if odd is not None:
+            raise Place(path, number).error(
+                f"{'|'.join(odd)!r} is no word|POS|TAG.",
+                "write each word as word|POS|TAG, with blanks between.",
+            )
+        yield RawSentence(
+            [word for word, _, _ in cells], [tag for _, _, tag in cells], path, [number] * len(cells)
+        )
