@@ -23,6 +23,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils._validators import validate_repo_id
 from huggingface_hub.utils.tqdm import tqdm
 
 from ner.core.errors import PipelineError
@@ -112,8 +113,12 @@ def _recall(repo_id: str, repo_type: RepoType, revision: str, place: str) -> Hub
     """List what the library's cache holds of a revision; `download_files` then checks each file's hash.
 
     Raises:
-        PipelineError: If it holds nothing of it.
+        PipelineError: If it holds nothing of it, or there can be no such id.
     """
+    try:
+        validate_repo_id(repo_id)
+    except HFValidationError as error:
+        raise _explain(place, error) from error
     folder = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo_id, repo_type=repo_type))
     snapshot = find_snapshot(folder, revision)
     if snapshot is None:

@@ -90,7 +90,8 @@ def _parse_checkpoint(checkpoint: str) -> tuple[str, str | None]:
     if mark and not pin:
         raise PipelineError(
             f"model.checkpoint is {checkpoint!r}: {'#' + fragment!r} is no hash.",
-            remedy="write #sha256= and 64 digits of 0-9 and a-f, or leave the fragment out.",
+            remedy="write #sha256= and 64 digits of 0-9 and a-f, or leave the fragment out; dvc's -S needs "
+            "inner quotes: -S \"model.checkpoint='package://...#sha256=...'\".",
         )
     return source, pin and pin.group(1)
 
