@@ -165,7 +165,8 @@ def test_the_token_of_the_environment_is_never_shown(monkeypatch):
 
 def test_a_command_logs_through_the_same_filter(tmp_path):
     code = (
-        "import logging\nfrom ner.core.command import run_command\nfrom ner.core.errors import PipelineError\n"
+        "import logging\nfrom ner.core.command import run_command\n"
+        "from ner.core.errors import PipelineError\n"
         "def command():\n"
         "    logging.getLogger('stages.x').warning('%s', '\\x1b[2J https://u:geheim@h')\n"
         "    raise PipelineError('\\x9b.', remedy='no.')\n"
