@@ -132,7 +132,7 @@ class Round:
     outcomes: dict[str, Outcome]
 
     def lead(self, ours: str, other: str) -> float:
-        """Tell how many times as fast as another this project was."""
+        """Return how many times as fast as another contestant this project was."""
         return self.outcomes[other].seconds / self.outcomes[ours].seconds
 
 
@@ -350,7 +350,7 @@ def summarize_rounds(turns: Sequence[Round], peaks: Mapping[str, float]) -> dict
 
 
 def describe_machine() -> dict[str, Any]:
-    """Say what the figures depend on, without naming the machine or its folders."""
+    """Return what the figures depend on, without naming the machine or its folders."""
     from ner.training.results import ENVIRONMENT  # seconds that a wrong option need not take
 
     return {

@@ -51,11 +51,11 @@ class Work:
         return self.folder / "tagger"
 
     def raw_file(self, split: str) -> Path:
-        """Give the sentences of a split."""
+        """Return the sentences of a split."""
         return self.folder / "raw" / f"{split}.parquet"
 
     def tokenized_file(self, split: str) -> Path:
-        """Give the windows of a split."""
+        """Return the windows of a split."""
         return self.folder / "tokenized" / f"{split}.parquet"
 
 
@@ -98,7 +98,7 @@ class ForwardMeter:
         self.masks.append(kwargs["attention_mask"])  # summed when the clock stands still
 
     def read(self, seconds: float, tag_ids: list[int] | None = None) -> Outcome:
-        """Give what was counted since the last reading."""
+        """Return what was counted since the last reading."""
         masks, self.masks = self.masks, []
         return Outcome(
             seconds,
@@ -453,7 +453,7 @@ def load_fresh(work: Work) -> "PreTrainedModel":
 
 
 def list_columns(rows: Sequence[TokenizedWindow]) -> dict[str, list[list[int]]]:
-    """Give windows the names that the Trainer's collator and model know."""
+    """Rename the columns of windows as the Trainer's collator and model expect."""
     return {
         "input_ids": [row.window.input_ids for row in rows],
         "attention_mask": [[1] * len(row.window.input_ids) for row in rows],

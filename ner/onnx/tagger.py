@@ -54,7 +54,7 @@ class OnnxTagger:
     def load(cls, folder: Path, *, subtokens_per_batch: int | None = None) -> "OnnxTagger":
         """Load what `tools.export --to onnx` wrote.
 
-        `OMP_NUM_THREADS` sets the threads, which else are as many as the processor has cores.
+        `OMP_NUM_THREADS` sets the threads, by default one per CPU core.
 
         Raises:
             PipelineError: If onnxruntime is not installed or cannot load the model.
@@ -127,7 +127,7 @@ def load_text_tagger(
 
     Args:
         folder: The tagger's.
-        subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits form and device.
+        subtokens_per_batch: Most subtokens in a batch, padding included; None: set for the form and the CPU.
         precision: Number type to compute in; auto: the tagger's own.
         levels: Which levels to give, of those that the tagger knows.
 

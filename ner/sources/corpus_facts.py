@@ -33,7 +33,7 @@ class SplitFacts:
         self.sha256 = digest.hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the keys of `metrics/data.json`; `sha256` is that of the words, one a line."""
+        """Return the keys of `metrics/data.json`; `sha256` is that of the words, one a line."""
         facts = {
             "sentences": self.n_sentences,
             "words": self.n_words,

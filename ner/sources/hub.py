@@ -247,7 +247,7 @@ def _persist(work: Callable[[], T], clock: _Clock, place: str) -> T:
 
 
 def _is_transient(error: BaseException | None) -> bool:
-    """Tell a fault that may pass from one that will not."""
+    """Return whether a fault may pass."""
     match error:
         case LocalEntryNotFoundError():  # the library's wrapper: "the file is not in the cache either"
             return _is_transient(error.__cause__)
@@ -266,7 +266,7 @@ def _explain(place: str, error: Exception) -> PipelineError:
 
 
 def _describe(error: BaseException) -> tuple[str, str]:
-    """Give problem and remedy, each on one line and without secrets."""
+    """Return problem and remedy, each on one line and without secrets."""
     text = " ".join(str(error).split()) or type(error).__name__
     network = "check the network, the proxy and HF_ENDPOINT, or try again later."
     match error:

@@ -21,7 +21,7 @@ from ner.sources.raw import RawSentence
 from ner.sources.records import parse_record
 from ner.sources.split_files import ALIASES
 
-NOT_WHOLE = "mend the dataset."
+NOT_WHOLE = "fix the dataset."
 
 
 class HubCorpusParams(Params):
@@ -32,7 +32,7 @@ class HubCorpusParams(Params):
     subset: str = Field(description="The dataset's subset (configuration), often `default`.")
     words_column: str = Field(description="The column with the list of words, or with texts.")
     tags_column: str = Field(description="The column with one tag a word; of texts, that with the spans.")
-    nested_column: str | None = Field(description="The column with the tags of nested names; empty: none.")
+    nested_column: str | None = Field(description="The column with the tags of nested entities; empty: none.")
     names: list[str] | None = Field(
         default=None,
         description="Names of the tags in the order of their numbers, where the dataset has none.",
@@ -105,7 +105,7 @@ class HubCorpus:
             return self.tags[value]
         if not self.tags and isinstance(value, str):
             return value
-        raise place.error(f"{value!r} is no tag.", "mend the dataset; a split without tags cannot be used.")
+        raise place.error(f"{value!r} is no tag.", "fix the dataset; a split without tags cannot be used.")
 
     def _parse(self, row: dict[str, Any], place: Place) -> Iterator[RawSentence]:
         words = row[self.params.words_column]

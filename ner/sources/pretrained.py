@@ -213,7 +213,7 @@ def _check_checkpoint(folder: Path, place: str) -> list[Path]:
 
 
 def _is_generative(config: Mapping[str, object]) -> bool:
-    """Tell whether a configuration is that of a decoder, by itself or behind an encoder."""
+    """Return whether a configuration is that of a decoder, by itself or behind an encoder."""
     architectures = config.get("architectures")
     names = [str(name) for name in architectures] if isinstance(architectures, list) else []
     return bool(

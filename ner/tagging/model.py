@@ -63,7 +63,7 @@ class WindowCollator:
         self.pad_id, self.n_levels = pad_id or 0, n_levels
 
     def __call__(self, rows: Sequence[TokenizedWindow]) -> dict[str, torch.Tensor]:
-        """Give the arguments of the model's forward pass, each of shape (n_rows, longest row).
+        """Return the arguments of the model's forward pass, each of shape (n_rows, longest row).
 
         The targets, `labels`, of two levels are of shape (n_rows, longest row, 2).
         """

@@ -15,7 +15,7 @@ T = TypeVar("T")
 def compute_side_by_side(compute: Callable[[Batch], T], batches: Sequence[Batch]) -> list[T]:
     """Compute batches on a CPU, each on a core of its own.
 
-    That is faster than all cores on one batch, which wait for each other at the end of each product.
+    That is faster than all cores on one batch, which synchronise at the end of each product.
 
     Args:
         compute: Called in threads of its own, several at a time.

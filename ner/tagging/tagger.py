@@ -48,7 +48,7 @@ class Tagger:
 
     Args:
         model: Encoder and one head or two, on the device to compute on.
-        subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits the device.
+        subtokens_per_batch: Most subtokens in a batch, padding included; None: set for the CPU or GPU.
     """
 
     def __init__(self, model: PreTrainedModel, *, subtokens_per_batch: int | None = None) -> None:
@@ -72,7 +72,7 @@ class Tagger:
 
         Args:
             tagger_dir: The tagger's folder.
-            subtokens_per_batch: Most subtokens in a batch, padding included; None: what suits the device.
+            subtokens_per_batch: Most subtokens in a batch, padding included; None: set for the CPU or GPU.
             precision: Number type to compute in; auto: the tagger's own.
 
         Raises:

@@ -115,7 +115,7 @@ def _join_at_ordinals(sentences: Iterable[list[Token]]) -> list[list[Token]]:
 
 
 def _join_parts(text: str, tokens: Sequence[Token]) -> list[tuple[int, int]]:
-    """Give the words of a sentence as ranges of characters."""
+    """Return the words of a sentence as ranges of characters."""
     parts: list[tuple[int, int]] = []
     for token in tokens:
         if WORD_LIKE.search(token.value):
@@ -134,7 +134,7 @@ def _join_parts(text: str, tokens: Sequence[Token]) -> list[tuple[int, int]]:
 
 
 def _is_one_word(text: str, left: tuple[int, int], right: tuple[int, int], *, is_last: bool) -> bool:
-    """Tell whether two neighbouring parts are one word in GermEval's manner."""
+    """Return whether two neighbouring parts are one word in GermEval's manner."""
     gap = text[left[1] : right[0]]
     if any(character not in HYPHENS + "_" for character in gap):
         return False

@@ -143,7 +143,7 @@ class TextTagger:
     def around(
         cls, tagger: WindowTagger, tagger_dir: Path, *, levels: Levels | str = Levels.BOTH
     ) -> "TextTagger":
-        """Give a window tagger the tokenizer and the window settings of its training.
+        """Add the tokenizer and the window settings of its training to a window tagger.
 
         Args:
             tagger: Encoder and head.

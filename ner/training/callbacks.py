@@ -69,7 +69,7 @@ class Patience(TrainerCallback):
 
 
 def describe_epoch(logs: Mapping[str, float]) -> str:
-    """Say in a line how an epoch ended."""
+    """Log one line at the end of an epoch."""
     scores = {name.removeprefix("eval_"): value for name, value in logs.items()}
     return f"epoch {logs['epoch']:.0f}: validation loss {logs['eval_loss']:.4f}, {describe_f1(scores)}"
 

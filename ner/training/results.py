@@ -77,7 +77,7 @@ def save_tagger(
 
 
 def describe_environment(trainer: WordTrainer) -> dict[str, Any]:
-    """Give versions, devices and number types: what else a score depends on."""
+    """Return versions, devices and number types: what else a score depends on."""
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in ENVIRONMENT},

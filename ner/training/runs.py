@@ -1,4 +1,4 @@
-"""Where a training run keeps its checkpoints and its result until the result belongs to the recorded inputs.
+"""Checkpoints and publishing: publishes a run only if its inputs are still those that DVC will record.
 
 A run knows its inputs by hash and checks them again before it publishes, as every stage does
 (`ner.core.inputs`); its result took long and is kept for a run with the old inputs. Its folder is named by
@@ -66,7 +66,7 @@ class Run:
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """Give a folder to write the result to; it counts when the block ends without an error.
+        """Yield a folder to write the result to; it is published if the block ends without an error.
 
         Raises:
             PipelineError: If the folder that the stage works in was removed: the queue does so as soon as an
@@ -126,7 +126,7 @@ class Run:
             )
 
     def last_checkpoint(self) -> Path | None:
-        """Give the newest whole checkpoint; remove those that a kill or a power cut left in part."""
+        """Return the newest whole checkpoint; remove those that a kill or a power cut left in part."""
         whole = None
         for folder in sorted(self.steps.glob("checkpoint-*"), key=lambda path: -_step_of(path)):
             if whole is None and _is_sealed(folder):
@@ -193,5 +193,5 @@ def _find_dvc() -> psutil.Process | None:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """Tell whether a process still runs; one that ended and waits to be collected does not."""
+    """Return whether a process still runs; one that ended and waits to be collected does not."""
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

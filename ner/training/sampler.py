@@ -24,7 +24,7 @@ class LengthSampler(Sampler[int]):
         self.epoch = epoch
 
     def batches(self, epoch: int) -> list[list[int]]:
-        """Give the batches of an epoch."""
+        """Yield the batches of an epoch."""
         return epoch_batches(self.lengths, self.batch_size, seed=self.seed, epoch=epoch)
 
     def __len__(self) -> int:

@@ -272,7 +272,7 @@ def _criterion(scores: Mapping[str, float]) -> float:
 def mean_loss(
     outputs: TokenClassifierOutput, targets: torch.Tensor, num_items_in_batch: torch.Tensor
 ) -> torch.Tensor:
-    """Give a batch's share of the mean cross-entropy over all targets of an optimiser step.
+    """Return a batch's share of the mean cross-entropy over all targets of an optimiser step.
 
     The model's own loss is the mean of its batch; a mean of such means would weigh a target of a batch with
     few of them more, wherever an optimiser step has several (accumulation, several processes).

@@ -71,12 +71,12 @@ def cut_windows(
 
 
 def is_truncated(piece: Sequence[int], *, n_special: int, max_length: int) -> bool:
-    """Tell whether a word has more subtokens than a window can hold."""
+    """Return whether a word has more subtokens than a window can hold."""
     return len(piece) > max_length - n_special
 
 
 def align_tag_ids(window: Window, tag_ids: Sequence[int], *, label_all_tokens: bool) -> list[int]:
-    """Give each word's tag to its first subtoken, or to all of them, and ignore every other position.
+    """Assign each word's tag to its first subtoken, or to all of them, and ignore every other position.
 
     Args:
         window: A part of the sentence.
@@ -101,7 +101,7 @@ def align_tag_ids(window: Window, tag_ids: Sequence[int], *, label_all_tokens: b
 
 
 def first_subtokens(word_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Give position and word of each word's first subtoken: the one whose tag is the word's tag.
+    """Return position and word of each word's first subtoken: the one whose tag is the word's tag.
 
     Args:
         word_ids: Word of each subtoken of a window. Shape: (n_subtokens,).
@@ -114,7 +114,7 @@ def first_subtokens(word_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _word_ranges(lengths: Sequence[int], capacity: int, stride: int) -> Iterator[tuple[int, int]]:
-    """Give the words that each window shows, as half-open ranges.
+    """Return the words that each window shows, as half-open ranges.
 
     Args:
         lengths: Subtokens of each word, none above `capacity`. Shape: (n_words,).

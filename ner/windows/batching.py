@@ -60,7 +60,7 @@ def epoch_batches(lengths: Sequence[int], batch_size: int, *, seed: int, epoch: 
 
 
 def padding_share(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> float:
-    """Tell which share of the computed subtokens is padding.
+    """Return the share of the computed subtokens that is padding.
 
     Args:
         lengths: Subtokens of each window. Shape: (n_windows,).

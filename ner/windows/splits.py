@@ -57,7 +57,7 @@ class SplitCounts:
             self.by_label.update(span.label for span in decode_spans(repair_tags(tags)[0]))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the keys of `metrics/tokenize.json`."""
+        """Return the keys of `metrics/tokenize.json`."""
         return {
             **self.counts,
             "max_subtokens": self.max_subtokens,

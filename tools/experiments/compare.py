@@ -27,12 +27,12 @@ from tools.experiments.results import LEVEL_METRICS, WORKSPACE, IncomparableErro
 
 N_SAMPLES, SEED = 2_000, 0  # of the paired bootstrap
 SENTENCES_NOTE = (
-    "The interval knows the chance of which test sentences were drawn, not the luck of a seed: "
+    "The interval covers test-sentence sampling only, not seed variance: "
     "another seed of the same parameters may differ by more."
 )
 SEEDS_NOTE = (
-    "The interval knows how far the runs of a group lie apart (Welch's t), not the chance of which test "
-    "sentences were drawn: it holds for these sentences."
+    "The interval covers seed variance within the groups (Welch's t), not test-sentence sampling: "
+    "it holds for these sentences."
 )
 
 
@@ -52,7 +52,7 @@ class Comparison:
         verdict: `better`, `worse` or `no difference that the data can show`.
         is_pass: Whether the drop is not shown to be larger than allowed.
         f1: The difference of F1, candidate minus baseline, with its interval and p-value.
-        note: What the interval knows and what not.
+        note: What the interval covers and what not.
         params: Baseline and candidate of each parameter that differs.
         figures: The same for each figure.
     """
@@ -68,7 +68,7 @@ class Comparison:
 def compare_results(
     baseline: Sequence[Result], candidate: Sequence[Result], *, max_drop: float
 ) -> Comparison:
-    """Tell a change from noise: two runs by their sentences, two groups of runs by their spread.
+    """Separate a change from noise: two runs by their sentences, two groups of runs by their spread.
 
     Raises:
         IncomparableError: If they were scored on other words or gold spans, if the candidate lacks a metric,
@@ -153,7 +153,7 @@ def welch_difference(candidate: Sequence[float], baseline: Sequence[float]) -> P
     if min(len(candidate), len(baseline)) < 2:
         raise IncomparableError(
             "One run has no spread to compare a group with.",
-            remedy="name at least two runs on both sides, parted by commas; make seeds makes them.",
+            remedy="name at least two runs on both sides, separated by commas; make seeds makes them.",
         )
     if len(set(candidate)) == len(set(baseline)) == 1:
         raise IncomparableError(
@@ -179,7 +179,7 @@ def combine(runs: Sequence[Mapping[str, Any]], how: Callable[[Sequence[Any]], An
 
 
 def distinct(values: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever a parameter can be
-    """Give the value that all runs have, or the different ones as text."""
+    """Return the value that all runs share, or the different ones as text."""
     texts = list(dict.fromkeys(str(value) for value in values))
     return values[0] if len(texts) == 1 else ", ".join(texts)
 
@@ -236,7 +236,7 @@ def show(value: object, sign: str = "") -> str:
 
 
 def print_refusal(error: IncomparableError, form: Format, *, accepted: bool) -> None:
-    """Say why there is no comparison, on standard output too where that is kept."""
+    """Print why there is no comparison, also on standard output where that is kept."""
     if form is Format.MARKDOWN:
         typer.echo(f"### not comparable\n\n{escape_markdown(error)}")
         if accepted:
@@ -263,10 +263,10 @@ def compare(
     baseline: Annotated[
         str,
         typer.Option(
-            help="Revision, experiment or workspace, or several, parted by commas; else main, origin/main."
+            help="Revision, experiment or workspace, or several with commas; default main or origin/main."
         ),
     ] = "",
-    candidate: Annotated[str, typer.Option(help="The same of what is to be judged.")] = WORKSPACE,
+    candidate: Annotated[str, typer.Option(help="The same for the result to judge.")] = WORKSPACE,
     split: Annotated[Split, typer.Option(help="Split to compare.")] = Split.TEST,
     max_drop: Annotated[float, typer.Option(min=0, help="Drop of F1 that is allowed, 0 to 1.")] = 0.01,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,

@@ -131,7 +131,7 @@ def check_names(names: Sequence[str], where: str) -> None:
 
 
 def read_inputs() -> dict[str, str]:
-    """Give the commands of the stages, and the hash of each file or folder that no stage makes.
+    """Return the commands of the stages, and the hash of each file or folder that no stage makes.
 
     Raises:
         PipelineError: If dvc.yaml cannot be read, or a file that it names is absent.
@@ -164,7 +164,7 @@ def make_key(inputs: Mapping[str, str], params: Mapping[str, Any]) -> str:
 
 
 def is_reproduced() -> bool:
-    """Tell whether the results in the workspace are those of its code and parameters."""
+    """Return whether the results in the workspace are those of its code and parameters."""
     return not find_stale_stages() and not find_changed_results()
 
 

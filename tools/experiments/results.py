@@ -177,7 +177,7 @@ def reading(revision: str) -> Iterator[None]:
     except (ValueError, YAMLError) as error:  # merge markers, for example
         raise IncomparableError(
             f"{revision}: params.yaml or a file in metrics/ cannot be parsed ({error}).",
-            remedy="mend it, or run dvc repro there and commit.",
+            remedy="fix it, or run dvc repro there and commit.",
         ) from error
 
 

@@ -132,7 +132,7 @@ def read_search(file: Path) -> tuple[SearchFile, dict[str, BaseDistribution]]:
 
 
 def make_distribution(name: str, values: Choices | WholeRange | Range, file: Path) -> BaseDistribution:
-    """Say it in the sampler's terms.
+    """Build the sampler's distribution.
 
     Raises:
         PipelineError: If the range is empty, or has no logarithm.

@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def run_seeds(
-    seeds: Annotated[str, typer.Argument(help="Whole numbers, parted by commas.")],
+    seeds: Annotated[str, typer.Argument(help="Whole numbers, separated by commas.")],
     settings: Annotated[
         list[str] | None, typer.Option("--set-param", "-S", help="Another value, as for dvc exp run.")
     ] = None,

@@ -1,4 +1,4 @@
-"""Find names in texts: `ner predict "Die EU-Kommission tagt."`, or `--file`, or standard input.
+"""Find entities in texts: `ner predict "Die EU-Kommission tagt."`, or `--file`, or standard input.
 
 A line of a text file, or of standard input, is one text; a text given as an argument, or in JSON Lines, may
 hold line ends. One row of output for each row of input, in the same order.
@@ -115,18 +115,22 @@ def predict(
     level: Annotated[
         Levels, typer.Option(help="outer: no entities inside others, also where the tagger finds them.")
     ] = Levels.BOTH,
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out names below this score.")] = 0.0,
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave out entities below this score.")
+    ] = 0.0,
     input_format: Annotated[
-        InputFormat | None, typer.Option(help="Instead of telling it from the files' names.")
+        InputFormat | None,
+        typer.Option(help="Format of the input, instead of the one that the files' names tell."),
     ] = None,
     skip_bad_lines: Annotated[
-        bool, typer.Option("--skip-bad-lines", help="Count lines that cannot be read, and go on.")
+        bool, typer.Option("--skip-bad-lines", help="Skip lines that cannot be read, and count them.")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on behind the last whole row of --output.")
+        bool, typer.Option("--resume", help="Continue after the last whole row of --output.")
     ] = False,
     subtokens_per_batch: Annotated[
-        int | None, typer.Option(min=1, help="Most subtokens in a batch, instead of what suits the device.")
+        int | None,
+        typer.Option(min=1, help="Most subtokens in a batch, instead of the default for the CPU or GPU."),
     ] = None,
     precision: Annotated[
         TaggingPrecision, typer.Option(help="Number type to compute in; auto: the tagger's own.")
@@ -138,7 +142,7 @@ def predict(
         typer.Option(envvar="RAY_ADDRESS", help="With ray: a cluster's address; else this machine."),
     ] = None,
 ) -> None:
-    """Find names in texts, whole words each, with the decoder that evaluation uses."""
+    """Find entities in texts: whole words, with the decoder that evaluation uses."""
     try:
         inputs = list_inputs_aloud(file or ([] if text else [STDIN]))
         for path in inputs.files:
@@ -341,7 +345,7 @@ def skip_finished(output: Path, form: OutputFormat, rows: Iterator[Row]) -> int:
 
 
 def identify(row: Row, form: OutputFormat) -> str | list[str]:
-    """Give what `read_records` reads back of a row."""
+    """Return what `read_records` reads back of a row."""
     return row.text if form is OutputFormat.JSONL else [word.text for word in row.words or []]
 
 
@@ -349,7 +353,7 @@ def identify(row: Row, form: OutputFormat) -> str | list[str]:
 def open_writer(
     output: Path | None, form: OutputFormat, tagger: TextTagger, *, is_appending: bool
 ) -> Iterator[Write]:
-    """Give a function that writes a chunk, whole rows at a time, so that a killed run can be resumed.
+    """Return a function that writes a chunk, whole rows at a time, so that a killed run can be resumed.
 
     Parquet, which is read from its end, appears whole or not at all.
     """
@@ -384,7 +388,7 @@ def choose_remedy(error: OSError, output: Path | None, form: OutputFormat) -> st
 
 
 def make_line_writer(stream: BinaryIO, form: OutputFormat, tagger: TextTagger, *, is_terminal: bool) -> Write:
-    """Give a function that writes a chunk as text; nothing that a text holds acts on a terminal."""
+    """Return a function that writes a chunk as text; nothing that a text holds acts on a terminal."""
     if form is OutputFormat.TEXT:
         marker = TerminalText(tagger.tagger.tag_set)
         console = Console(file=sys.stdout if is_terminal else io.StringIO(), soft_wrap=True)
@@ -426,6 +430,6 @@ def show_progress(meter: Meter, *, is_shown: bool) -> Iterator[Callable[[int], N
 
 
 def say(message: str) -> None:
-    """Tell the user on standard error, which is no part of the output."""
+    """Print on standard error, which is not part of the output."""
     if sys.stderr:  # it may be closed
         sys.stderr.write(f"{picture_controls(message)}\n")

@@ -34,7 +34,7 @@ from tools.predict.parquet_rows import UnreadableRow, iterate_rows
 STDIN = Path("-")
 MAX_LINE_BYTES = 4 * 2**20  # what a row may unfold to: JSON of short lists takes 30 times the memory
 SAMPLE_LINES = 200  # of columns, from which is found which of them has the words
-SKIP = "mend it, or pass --skip-bad-lines."
+SKIP = "fix it, or pass --skip-bad-lines."
 
 
 class InputFormat(StrEnum):
@@ -81,7 +81,7 @@ class Row:
         return cls(" ".join(words), placed, source)
 
     def split(self) -> list[list[Word]]:
-        """Give the words of each sentence; tokenised input is one sentence."""
+        """Return the words of each sentence; tokenised input is one sentence."""
         return split_text(self.text) if self.words is None else [self.words]
 
 
@@ -112,7 +112,7 @@ class Meter:
 
 
 def find_format(path: Path) -> InputFormat:
-    """Tell a file's format by the end of its name, `.gz` behind it or not.
+    """Return a file's format by the end of its name, `.gz` behind it or not.
 
     Raises:
         PipelineError: If the end of the name says nothing.
@@ -127,7 +127,7 @@ def find_format(path: Path) -> InputFormat:
 
 
 def read_arguments(texts: Sequence[str]) -> Iterator[Row | PipelineError]:
-    """Give texts of a command line as rows; one that is not UTF-8 is bad."""
+    """Yield texts of a command line as rows; one that is not UTF-8 is bad."""
     for number, text in enumerate(texts, start=1):
         yield _parse(partial(_row_of_text, text), f"TEXT {number}")
 

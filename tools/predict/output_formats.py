@@ -125,7 +125,7 @@ def make_schema(n_levels: int) -> pa.Schema:
 
 
 def make_table(tagged: Sequence[TaggedText], n_levels: int) -> pa.Table:
-    """Give the rows of Parquet; the words of a text's sentences stand one behind the other.
+    """Return the rows of Parquet; the words of a text's sentences stand one behind the other.
 
     Args:
         tagged: Shape: (n_texts,).
@@ -170,7 +170,7 @@ class TerminalText:
         }
 
     def format(self, tagged: TaggedText) -> Text:
-        """Give the marked-up text. What it holds cannot act on the terminal, nor as rich's markup."""
+        """Return the marked-up text. What it holds cannot act on the terminal, nor as rich's markup."""
         return Text.assemble(*map(self._format_segment, mark_entities(tagged)))
 
     def _format_segment(self, segment: Segment) -> Text:

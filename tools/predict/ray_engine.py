@@ -48,7 +48,7 @@ class RayTagger:
         tagger_dir: The tagger's folder.
         levels: Which levels to give, of those that the tagger knows.
         min_score: Names below are left out.
-        subtokens_per_batch: Most subtokens in a batch; None: what suits the device.
+        subtokens_per_batch: Most subtokens in a batch; None: set for the CPU or GPU.
         precision: Number type to compute in; auto: the tagger's own.
     """
 
@@ -118,7 +118,7 @@ def tag_with_ray(
         tagger_dir: The tagger's folder.
         levels: Which levels to give, of those that the tagger knows.
         min_score: Names below are left out.
-        subtokens_per_batch: Most subtokens in a batch; None: what suits the device.
+        subtokens_per_batch: Most subtokens in a batch; None: set for the CPU or GPU.
         precision: Number type to compute in; auto: the tagger's own.
         workers: How many processes tag.
         address: A cluster's; None: this machine alone.
@@ -153,7 +153,7 @@ def tag_with_ray(
     try:
         if ray.cluster_resources().get("CPU", 0) < workers + CPUS_BESIDE_TAGGERS:
             raise PipelineError(
-                f"--workers {workers}: the cluster has too few processors for them, and "
+                f"--workers {workers}: the cluster has too few CPUs for them, and "
                 f"{CPUS_BESIDE_TAGGERS} more to read and write.",
                 remedy="start fewer, or a larger cluster.",
             )

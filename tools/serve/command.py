@@ -54,13 +54,14 @@ def serve(
         typer.Option(min=1, help="From SIGTERM or Ctrl-C to the end; what cannot be answered gets 503."),
     ] = 25.0,
     subtokens_per_batch: Annotated[
-        int | None, typer.Option(min=1, help="Most subtokens in a batch, instead of what suits the device.")
+        int | None,
+        typer.Option(min=1, help="Most subtokens in a batch, instead of the default for the CPU or GPU."),
     ] = None,
     precision: Annotated[
         TaggingPrecision, typer.Option(help="Number type to compute in; auto: the tagger's own.")
     ] = "auto",
 ) -> None:
-    """Serve a page at / and POST /predict; Ctrl-C ends it when what was taken is answered."""
+    """Serve a page at / and POST /predict; Ctrl-C answers what was accepted, then ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)  # uvicorn raises the signal again when it has shut down
     listener = bind(host, port)  # before the tagger is loaded: an occupied port is told at once

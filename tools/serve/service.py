@@ -78,7 +78,7 @@ class Texts(BaseModel, extra="forbid"):
 
 
 class EntityAnswer(BaseModel):
-    """A name found in a text."""
+    """An entity found in a text."""
 
     start: int = Field(description="Its first character; Unicode code points are counted, as Python does.")
     end: int = Field(description="The character behind its last.")
@@ -115,7 +115,7 @@ class Refusal(BaseModel):
 
 
 def pick_form(body: object) -> str:
-    """Tell which form a body has, so that the reason for a refusal speaks of that form alone."""
+    """Return the form of a body, so that the reason for a refusal is about that form only."""
     return "texts" if isinstance(body, dict) and "texts" in body else "text"
 
 
@@ -229,7 +229,7 @@ def make_service(
 
     service = FastAPI(
         title="German named-entity recognition",
-        description=f"Names in German texts, found by {model}.",
+        description=f"Entities in German texts, found by {model}.",
         version="1",
         lifespan=run_queue,
         docs_url=None,  # both load their scripts from a CDN; the page and /openapi.json say the same
@@ -382,7 +382,7 @@ def shorten(place: str, reason: object) -> str:
 
 
 async def refuse_invalid(request: Request, error: Exception) -> JSONResponse:
-    """Give the reasons as sentences, without the request, which FastAPI would send back whole."""
+    """Return the reasons as sentences, without the request, which FastAPI would send back whole."""
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     reasons = [
         # `loc` is "body", the form, then the path within it; what a library found out is the better reason.

@@ -219,7 +219,7 @@ def test_a_tagger_that_is_clearly_worse_fails(clone):
     assert output.startswith("### worse\n\nHEAD against workspace, test: F1 -0.")
     assert "| train.lr | 1e-09 | 0.0030 |  |" in output
     assert "F1 fell by more than 0.01" in output
-    assert "not the luck of a seed" in output
+    assert "not seed variance" in output
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,7 @@ def test_a_skipped_line_does_not_shift_where_a_run_goes_on(n_written, tmp_path):
 @pytest.mark.parametrize(
     "now",
     [
-        pytest.param(BAD.replace(b"kaputt", b'{"text": "heil"}'), id="bad-line-mended"),
+        pytest.param(BAD.replace(b"kaputt", b'{"text": "heil"}'), id="bad-line-fixed"),
         pytest.param(BAD[:17], id="shorter"),
         pytest.param(BAD.replace(b"Zwei", b"Acht"), id="another-input"),
     ],

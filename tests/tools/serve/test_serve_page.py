@@ -131,7 +131,7 @@ def test_busy_errors_and_an_empty_result_are_said(driver):
         assert find(driver, "status").text == "Looking for names …"
         assert driver.switch_to.active_element == find(driver, "send")
         running.tagger.gate.set()
-        wait_for(driver, "status", "names found.")
+        wait_for(driver, "status", "entities found.")
         assert len(running.tagger.calls) == 1
         assert find(driver, "result").is_displayed()
 
@@ -141,7 +141,7 @@ def test_busy_errors_and_an_empty_result_are_said(driver):
         send(driver, "fail", expect="")
         wait_for(driver, "error", "The tagger failed on this request. (500)")
         send(driver, "nobody")
-        assert find(driver, "status").text == "No name found."
+        assert find(driver, "status").text == "No entity found."
         assert find(driver, "error").text == ""
     send(driver, "Anna", expect="")
     wait_for(driver, "error", "The server does not answer.")
@@ -192,8 +192,8 @@ def test_the_keyboard_alone_does_everything_and_sees_where_it_is(running, driver
     assert stops == [
         "Skip to the content",
         "German text",
-        "Find names",
-        "Names with scores",
+        "Find entities",
+        "Entities with scores",
         "Copy as JSON",
         "JSON",
         "Commands",

@@ -94,7 +94,7 @@ async function send(event) {
   button.setAttribute("aria-disabled", "true"); // `disabled` would take the focus away
   element("error").textContent = "";
   element("copied").textContent = "";
-  element("status").textContent = "Looking for names …";
+  element("status").textContent = "Looking for entities …";
   element("result").setAttribute("aria-busy", "true");
   try {
     // Half of a surrogate pair cannot be written in UTF-8; the replacement is of the same length.
@@ -103,7 +103,7 @@ async function send(event) {
     element("json").textContent = answer;
     showNames(found);
     const n = found.entities.length;
-    element("status").textContent = n === 0 ? "No name found." : n === 1 ? "1 name found." : `${n} names found.`;
+    element("status").textContent = n === 0 ? "No entity found." : n === 1 ? "1 entity found." : `${n} entities found.`;
   } catch (error) {
     element("result").hidden = true; // it belongs to another text
     element("status").textContent = "";
