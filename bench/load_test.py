@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ner.core.command import run_command
-from ner.sources.germeval import read_germeval
+from ner.sources.formats.germeval import read_germeval
 
 TIMEOUT_SECONDS = 120.0
 

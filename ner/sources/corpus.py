@@ -18,13 +18,13 @@ from ner.core.errors import PipelineError
 from ner.core.files import whole_folder
 from ner.sources.corpus_facts import SplitFacts
 from ner.sources.cutting import TRAIN, Pool, pick
-from ner.sources.detection import CorpusFile, detect_files
 from ner.sources.findings import Findings
+from ner.sources.formats.detection import CorpusFile, detect_files
+from ner.sources.formats.lines import Place
+from ner.sources.formats.offsets import SplitText
+from ner.sources.formats.raw import RawReader, RawSentence
 from ner.sources.hub_corpus import HubCorpus
 from ner.sources.label_names import name_labels
-from ner.sources.lines import Place
-from ner.sources.offsets import SplitText
-from ner.sources.raw import RawReader, RawSentence
 from ner.sources.settings import DataParams
 from ner.sources.split_files import check_splits, find_split_files
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from ner.core.errors import PipelineError
-from ner.sources.raw import RawSentence
+from ner.sources.formats.raw import RawSentence
 
 FEWEST_DOCUMENTS = 10  # with fewer a share cannot be met, and sentences are drawn one by one
 WORDS_THAT_TIE = 5  # equal sentences as short as `Foto : dpa` do not tie their documents together

@@ -14,7 +14,7 @@ from ner.annotation.labels import OUTSIDE
 from ner.annotation.sentences import Sentence
 from ner.annotation.spans import decode_spans
 from ner.core.files import whole_file
-from ner.sources.raw import RawSentence
+from ner.sources.formats.raw import RawSentence
 
 COLUMNS = ("finding", "split", "file", "line", "text", "label", "expected", "sentence")
 FEWEST_FOR_MAJORITY = 3  # mentions with one label that make another label doubtful,

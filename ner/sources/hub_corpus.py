@@ -13,12 +13,12 @@ from pydantic import Field
 from ner.annotation.sentences import SPLITS
 from ner.core.errors import PipelineError
 from ner.core.params import Params, check_params, read_yaml
-from ner.sources import parquet
+from ner.sources.formats import parquet
+from ner.sources.formats.lines import Place
+from ner.sources.formats.offsets import SplitText
+from ner.sources.formats.raw import RawSentence
+from ner.sources.formats.records import parse_record
 from ner.sources.hub import ask_hub, download_files
-from ner.sources.lines import Place
-from ner.sources.offsets import SplitText
-from ner.sources.raw import RawSentence
-from ner.sources.records import parse_record
 from ner.sources.split_files import ALIASES
 
 NOT_WHOLE = "fix the dataset."

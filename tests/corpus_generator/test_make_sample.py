@@ -12,7 +12,7 @@ from corpus_generator.make_sample import GRAMMAR_FOLDER, LABELS, draw_sentences,
 from ner.annotation.sentences import Sentence
 from ner.annotation.spans import Span, decode_spans
 from ner.core.errors import PipelineError
-from ner.sources.germeval import read_germeval
+from ner.sources.formats.germeval import read_germeval
 from tests.support.pipeline_clone import ROOT
 
 SAMPLE = ROOT / "data" / "sample"

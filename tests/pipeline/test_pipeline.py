@@ -125,7 +125,7 @@ def test_an_edited_sentence_reruns_from_the_corpus_on(clone):
 
 def test_a_change_in_the_reader_that_changes_no_data_does_not_retrain(clone):
     """The downloads run again, write the same bytes, and the chain stops there."""
-    clone.edit("ner/sources/germeval.py", '"""GermEval', '"""The GermEval')
+    clone.edit("ner/sources/formats/germeval.py", '"""GermEval', '"""The GermEval')
     assert clone.repro() == DOWNLOADS
 
 

@@ -57,7 +57,7 @@ def find_uncommitted_results() -> list[str]:
     command = ["git", "status", "--porcelain", "--no-renames", "--untracked-files=all", "--", *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - paths of dvc.yaml
     if done.returncode:
-        raise explain_refusal("git status fails", done.stderr, remedy="mend what Git names.")
+        raise explain_refusal("git status fails", done.stderr, remedy="fix what Git names.")
     return sorted({line[3:] for line in done.stdout.splitlines()})
 
 

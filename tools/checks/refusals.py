@@ -16,7 +16,7 @@ REMEDIES = {
 }
 
 
-def explain_refusal(subject: str, reason: str, *, remedy: str = "mend what DVC names.") -> PipelineError:
+def explain_refusal(subject: str, reason: str, *, remedy: str = "fix what DVC names.") -> PipelineError:
     """Turn what DVC or Git says into one line.
 
     Args:

@@ -163,7 +163,7 @@ def reading(revision: str) -> Iterator[None]:
             f"{revision}: {error.filename or error} is not there.", remedy="run dvc repro there and commit."
         ) from error
     except (DvcException, SCMError, GitError) as error:
-        remedy = "mend what DVC names; without --pull the cache alone is read."
+        remedy = "fix what DVC names; without --pull the cache alone is read."
         raise as_incomparable(explain_refusal(revision, str(error), remedy=remedy)) from error
     except PipelineError as error:
         raise as_incomparable(error, revision) from error

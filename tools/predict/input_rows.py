@@ -22,12 +22,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ner.core.errors import PipelineError
-from ner.sources.column_layouts import find_layout
-from ner.sources.columns import parse_columns
-from ner.sources.germeval import HEADER, parse_germeval
-from ner.sources.lines import SPACES, decode_line
-from ner.sources.raw import RawSentence
-from ner.sources.tokens_jsonl import WORD_KEYS
+from ner.sources.formats.column_layouts import find_layout
+from ner.sources.formats.columns import parse_columns
+from ner.sources.formats.germeval import HEADER, parse_germeval
+from ner.sources.formats.lines import SPACES, decode_line
+from ner.sources.formats.raw import RawSentence
+from ner.sources.formats.tokens_jsonl import WORD_KEYS
 from ner.text.splitting import Word, check_unicode, split_text
 from tools.predict.parquet_rows import UnreadableRow, iterate_rows
 

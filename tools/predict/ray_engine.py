@@ -21,7 +21,7 @@ from ner.text.text_tagger import Levels
 from tools.predict.input_rows import InputFormat, Row, read_rows
 from tools.predict.output_formats import make_table
 
-MEND = "mend it, or leave --engine ray out and pass --skip-bad-lines."  # a task's count of them would be lost
+MEND = "fix it, or leave --engine ray out and pass --skip-bad-lines."  # a task's count of them would be lost
 ROWS_PER_BLOCK = 1_000  # tagged together, sorted by length
 ROWS_PER_FILE = 100_000
 CPUS_BESIDE_TAGGERS = 2  # for reading and writing: with none left, the taggers would wait for ever

@@ -6,7 +6,7 @@ from accelerate.utils import convert_outputs_to_fp32
 
 from ner.core.errors import PipelineError
 from ner.core.files import write_json
-from ner.sources.germeval import read_germeval
+from ner.sources.formats.germeval import read_germeval
 from ner.tagging import precision
 from ner.tagging.model import load_encoder, load_tagger_model
 from ner.tagging.precision import (

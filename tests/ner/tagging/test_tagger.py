@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from ner.annotation.labels import TagSet
 from ner.annotation.spans import decode_spans, encode_tags, repair_tags
 from ner.core.errors import PipelineError
-from ner.sources.germeval import read_germeval
+from ner.sources.formats.germeval import read_germeval
 from ner.tagging.model import WindowCollator, load_encoder
 from ner.tagging.scheduling import compute_side_by_side, group_batches
 from ner.tagging.tagger import Tagger

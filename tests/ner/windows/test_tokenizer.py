@@ -9,7 +9,7 @@ import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from ner.core.errors import PipelineError
-from ner.sources.germeval import read_germeval
+from ner.sources.formats.germeval import read_germeval
 from ner.windows.tokenizer import WordTokenizer
 from tests.support.paths import CORPUS
 from tests.support.tiny_encoder import make_wordpiece

@@ -7,9 +7,9 @@ from ner.annotation.labels import OUTSIDE
 from ner.annotation.schemes import OUTSIDE_FORMS
 from ner.annotation.sentences import Sentence
 from ner.core.errors import PipelineError
-from ner.sources.lines import Place, read_lines
-from ner.sources.paragraphs import Paragraph, split_paragraphs
-from ner.sources.raw import RawSentence, raise_errors
+from ner.sources.formats.lines import Place, read_lines
+from ner.sources.formats.paragraphs import Paragraph, split_paragraphs
+from ner.sources.formats.raw import RawSentence, raise_errors
 
 HEADER = "#\t"
 BLANK_HEADER = "# "  # as editors leave it that turn tabs into blanks

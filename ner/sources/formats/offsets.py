@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ner.annotation.spans import Span
-from ner.sources.lines import Place
-from ner.sources.raw import RawSentence, encode_levels
+from ner.sources.formats.lines import Place
+from ner.sources.formats.raw import RawSentence, encode_levels
 
 
 class PlacedWord(Protocol):
@@ -89,7 +89,7 @@ def _trim(span: tuple[int, int, str], text: str, place: Place) -> tuple[int, int
     if not 0 <= start < end <= len(text):
         raise place.error(
             f"the {label} from character {start} to {end} is not in the text, which has {len(text)}.",
-            "mend it; characters are counted from 0, and the end is the one behind the last.",
+            "fix it; characters are counted from 0, and the end is the one behind the last.",
         )
     piece = text[start:end]
     if not piece.strip():

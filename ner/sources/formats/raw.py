@@ -7,7 +7,7 @@ from pathlib import Path
 from ner.annotation.labels import OUTSIDE
 from ner.annotation.spans import Span, encode_tags
 from ner.core.errors import PipelineError
-from ner.sources.lines import Place
+from ner.sources.formats.lines import Place
 
 
 @dataclass(slots=True)

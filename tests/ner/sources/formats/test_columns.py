@@ -3,9 +3,9 @@
 import pytest
 
 from ner.core.errors import PipelineError
-from ner.sources.column_layouts import find_layout
-from ner.sources.columns import read_columns
-from ner.sources.lines import read_lines
+from ner.sources.formats.column_layouts import find_layout
+from ner.sources.formats.columns import read_columns
+from ner.sources.formats.lines import read_lines
 
 ANNA = [(["Änne", "Köster", "geht"], ["B-PER", "I-PER", "O"]), (["Ulm"], ["B-LOC"])]
 PLAIN = "Änne B-PER\nKöster I-PER\ngeht O\n\nUlm B-LOC\n"

@@ -8,18 +8,24 @@ from itertools import islice
 from pathlib import Path
 
 from ner.core.errors import PipelineError
-from ner.sources import parquet
-from ner.sources.brat import is_brat, read_brat
-from ner.sources.column_layouts import find_layout
-from ner.sources.columns import read_columns
-from ner.sources.germeval import read_germeval
-from ner.sources.lines import SPACES, Place, read_lines
-from ner.sources.offsets import SplitText
-from ner.sources.raw import RawReader, RawSentence
-from ner.sources.records import name_format, parse_record, read_json_array, read_json_lines, read_records
+from ner.sources.formats import parquet
+from ner.sources.formats.brat import is_brat, read_brat
+from ner.sources.formats.column_layouts import find_layout
+from ner.sources.formats.columns import read_columns
+from ner.sources.formats.germeval import read_germeval
+from ner.sources.formats.lines import SPACES, Place, read_lines
+from ner.sources.formats.offsets import SplitText
+from ner.sources.formats.raw import RawReader, RawSentence
+from ner.sources.formats.records import (
+    name_format,
+    parse_record,
+    read_json_array,
+    read_json_lines,
+    read_records,
+)
+from ner.sources.formats.webanno import is_webanno, read_webanno
+from ner.sources.formats.wikiner import is_wikiner, read_wikiner
 from ner.sources.split_files import ALIASES
-from ner.sources.webanno import is_webanno, read_webanno
-from ner.sources.wikiner import is_wikiner, read_wikiner
 
 SAMPLE_LINES = 2_000
 GERMEVAL = "GermEval's four columns"

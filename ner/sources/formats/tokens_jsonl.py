@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ner.sources.raw import RawSentence
+from ner.sources.formats.raw import RawSentence
 
 NAME = "JSONL with tokens and tags"
 WORD_KEYS = ("tokens", "words")

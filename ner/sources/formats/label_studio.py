@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ner.sources.offsets import AnnotatedText
-from ner.sources.record_values import read_span, read_text
+from ner.sources.formats.offsets import AnnotatedText
+from ner.sources.formats.record_values import read_span, read_text
 
 NAME = "Label Studio JSON"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ner.annotation.spans import Span
 from ner.core.errors import PipelineError
-from ner.sources.lines import Line, Place, read_lines
-from ner.sources.paragraphs import split_paragraphs
-from ner.sources.raw import RawSentence, encode_levels, raise_errors
+from ner.sources.formats.lines import Line, Place, read_lines
+from ner.sources.formats.paragraphs import split_paragraphs
+from ner.sources.formats.raw import RawSentence, encode_levels, raise_errors
 
 FIRST_LINE = "#FORMAT=WebAnno TSV 3"
 WORD = re.compile(r"(\d+)-(\d+)(\.\d+)?")

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ner.sources import doccano, label_studio, spans_jsonl, tokens_jsonl
-from ner.sources.lines import Place, read_lines
-from ner.sources.offsets import SplitText, cut_text
-from ner.sources.raw import RawSentence
+from ner.sources.formats import doccano, label_studio, spans_jsonl, tokens_jsonl
+from ner.sources.formats.lines import Place, read_lines
+from ner.sources.formats.offsets import SplitText, cut_text
+from ner.sources.formats.raw import RawSentence
 
 TEXT_FORMATS = (label_studio, doccano, spans_jsonl)  # in this order: the first two are told by more
 REMEDY = (
@@ -88,7 +88,7 @@ def parse_record(record: object, place: Place, split_text: SplitText) -> Iterato
         annotated = next(module for module in TEXT_FORMATS if name == module.NAME).parse(record)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise place.error(f"{reason}.", "mend the record.") from error
+        raise place.error(f"{reason}.", "fix the record.") from error
     yield from cut_text(annotated, Place(path, place.line), split_text)
 
 

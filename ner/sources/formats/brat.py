@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ner.core.errors import PipelineError
-from ner.sources.lines import Place, read_lines
-from ner.sources.offsets import AnnotatedText, SplitText, cut_text
-from ner.sources.raw import RawSentence
+from ner.sources.formats.lines import Place, read_lines
+from ner.sources.formats.offsets import AnnotatedText, SplitText, cut_text
+from ner.sources.formats.raw import RawSentence
 
 ENTITY = re.compile(r"T\d+\t(?P<label>\S+) (?P<ranges>\d+ \d+(?:;\d+ \d+)*)(?:\t(?P<text>.*))?")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from ner.core.errors import PipelineError
-from ner.sources.lines import SPACES, Line
+from ner.sources.formats.lines import SPACES, Line
 
 Paragraph = list[Line]
 

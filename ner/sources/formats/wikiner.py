@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ner.sources.lines import SPACES, Place, read_lines
-from ner.sources.raw import RawSentence
+from ner.sources.formats.lines import SPACES, Place, read_lines
+from ner.sources.formats.raw import RawSentence
 
 WORD = r"[^ ]+\|[^ |]*\|[^ |]+"
 SENTENCE = re.compile(rf"{WORD}( {WORD})* *")

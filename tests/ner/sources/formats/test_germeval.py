@@ -7,7 +7,7 @@ import pytest
 from ner.annotation.sentences import Sentence
 from ner.annotation.spans import decode_spans
 from ner.core.errors import PipelineError
-from ner.sources.germeval import read_germeval
+from ner.sources.formats.germeval import read_germeval
 from tests.support.corpora import read_sentences
 
 

@@ -49,7 +49,7 @@ def name_class(value: object, names: tuple[str, ...], path: Path, row: int) -> s
     if isinstance(value, int) and 0 <= value < len(names):
         return names[value]
     raise PipelineError(
-        f"{path}:{row}: {value!r} is no tag.", remedy="mend the dataset; a split without tags cannot be used."
+        f"{path}:{row}: {value!r} is no tag.", remedy="fix the dataset; a split without tags cannot be used."
     )
 
 

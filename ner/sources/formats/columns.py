@@ -14,9 +14,9 @@ from ner.annotation.labels import OUTSIDE
 from ner.annotation.schemes import OUTSIDE_FORMS
 from ner.annotation.sentences import Sentence
 from ner.core.errors import PipelineError
-from ner.sources.lines import Place, read_lines
-from ner.sources.paragraphs import Paragraph, split_paragraphs
-from ner.sources.raw import RawSentence, raise_errors
+from ner.sources.formats.lines import Place, read_lines
+from ner.sources.formats.paragraphs import Paragraph, split_paragraphs
+from ner.sources.formats.raw import RawSentence, raise_errors
 
 DOCUMENT = "-DOCSTART-"
 KEY_VALUE = re.compile(r"#+\s+[^\s=]+\s*=")  # `# sent_id = 1`

@@ -1,0 +1,1 @@
+"""Corpus formats: a module reads, and where we write it also writes, one of them."""
