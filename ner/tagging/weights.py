@@ -19,7 +19,7 @@ def check_number_types(folder: Path) -> None:
     Raises:
         PipelineError: At the first such file.
     """
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in sorted(folder.glob("model*.safetensors")):
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - no mapping
                 kind = file.get_slice(name).get_dtype()

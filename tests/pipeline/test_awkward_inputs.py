@@ -494,13 +494,13 @@ def test_a_hub_that_does_not_help(project, impatient, monkeypatch, server, expec
             id="a-file-where-a-folder-should-be",
         ),
         pytest.param(
-            ["tools.checks.headline"],
+            ["tools", "headline"],
             lambda folder: write_results(folder, '{\n<<<<<<< HEAD\n"test": 1\n'),
             r"metrics/evaluate\.json:2: not valid JSON",
             id="merge-markers-in-a-metric",
         ),
         pytest.param(
-            ["tools.checks.headline"], lambda _: None, r"evaluate\.json: no scores yet", id="no-results"
+            ["tools", "headline"], lambda _: None, r"evaluate\.json: no scores yet", id="no-results"
         ),
     ],
 )

@@ -17,7 +17,7 @@ TINY_PARAMS = {
     ("data", "source"): "tests/corpus",
     ("model", "checkpoint"): "encoder",
     ("tokenize", "max_length"): 128,
-    ("train", "epochs"): 20,
+    ("train", "epochs"): 40,
     ("train", "batch_size"): 4,
     ("train", "lr"): 3e-3,
     ("train", "precision"): "fp32",  # the same tags and nearly the same scores on every machine
@@ -64,9 +64,9 @@ class Clone:
         """Change a value in params.yaml as an editor would: that line alone."""
         path = self.root / "params.yaml"
         text = path.read_text(encoding="utf-8")
-        shape = re.compile(rf"(^{section}:\n(?:(?:  .*)?\n)*?  {key}: ).*$", re.MULTILINE)
+        shape = re.compile(rf"(^{section}:\n(?:(?:  .*)?\n)*?  {key}:).*$", re.MULTILINE)
         assert shape.search(text), f"params.yaml lacks {section}.{key}"
-        path.write_text(shape.sub(lambda found: f"{found[1]}{value}", text), encoding="utf-8")
+        path.write_text(shape.sub(lambda found: f"{found[1]} {value}", text), encoding="utf-8")
 
     def commit(self, message: str) -> None:
         """Commit everything."""

@@ -111,6 +111,7 @@ def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
                 f"{revision}: {predictions_file} is not in DVC's cache{' nor in a remote' if pull else ''}.",
                 remedy="run dvc push where it was made." if pull else "pass --pull, or run dvc fetch.",
             ) from error
+    speed = {name: value for name, value in speed.items() if not isinstance(value, str)}  # number types
     for name, value in speed.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise IncomparableError(

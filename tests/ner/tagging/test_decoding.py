@@ -11,9 +11,9 @@ TAGS = ("O", "B-LOC", "I-LOC")
 
 
 def logits_of(*best, high=4.0):
-    """Make logits whose best tags are these ids. Shape: (n, 3)."""
-    logits = np.zeros((len(best), len(TAGS)), dtype=np.float32)
-    logits[np.arange(len(best)), best] = high
+    """Make logits of one level whose best tags are these ids. Shape: (n, 1, 3)."""
+    logits = np.zeros((len(best), 1, len(TAGS)), dtype=np.float32)
+    logits[np.arange(len(best)), 0, best] = high
     return logits
 
 
@@ -27,7 +27,7 @@ def test_the_first_subtoken_speaks_for_its_word():
     read = read_window(logits_of(0, 1, 2, 0, 0), row)
     assert read.words == [0, 1]
     assert read.subtoken_tag_ids.tolist() == [0, 1, 2, 0, 0]
-    (tagged,) = decode_sentences([row], [read], [2], TAGS)
+    (tagged,) = decode_sentences([row], [read], [2], TAGS, n_levels=1)
     assert (tagged.tags, tagged.n_repaired) == (["B-LOC", "O"], 0)
 
 
@@ -61,14 +61,24 @@ def test_an_entity_may_cross_windows_and_an_orphan_is_repaired_once():
         read_window(logits_of(*best), row)
         for best, row in zip([(0, 1, 2), (2, 0, 0), (2,)], rows, strict=True)
     ]
-    first, second = decode_sentences(rows, read, [4, 1], TAGS)
+    first, second = decode_sentences(rows, read, [4, 1], TAGS, n_levels=1)
     assert (first.tags, first.n_repaired) == (["B-LOC", "I-LOC", "I-LOC", "O"], 0)
     assert (second.tags, second.n_repaired) == (["B-LOC"], 1)
 
 
 def test_a_word_that_was_not_seen_is_outside_with_score_0():
     rows = [window(0, 0, []), window(1, 0, [NO_WORD, 1])]
-    unseen, half = decode_sentences(rows, [None, read_window(logits_of(0, 1), rows[1])], [1, 2], TAGS)
+    unseen, half = decode_sentences(
+        rows, [None, read_window(logits_of(0, 1), rows[1])], [1, 2], TAGS, n_levels=1
+    )
     assert (unseen.tags, unseen.scores) == (["O"], [0.0])
     assert half.tags == ["O", "B-LOC"]
     assert half.scores[0] == 0.0
+
+
+def test_each_level_is_decoded_and_repaired_by_itself():
+    row = window(0, 0, [0, 1, 2])
+    both = np.concatenate([logits_of(1, 2, 2), logits_of(0, 2, 2)], axis=1)
+    (tagged,) = decode_sentences([row], [read_window(both, row)], [3], TAGS, n_levels=2)
+    assert (tagged.tags, tagged.n_repaired) == (["B-LOC", "I-LOC", "I-LOC"], 0)
+    assert (tagged.inner.tags, tagged.inner.n_repaired) == (["O", "B-LOC", "I-LOC"], 1)

@@ -58,7 +58,7 @@ def tagger_dir(tmp_path_factory):
         optimiser.zero_grad()
         model(**batch).loss.backward()
         optimiser.step()
-    save_tagger(model, encoder, folder / "ner", {"tokenize": limits})
+    save_tagger(model, encoder, folder / "ner", {"tokenize": {**limits, "label_all_tokens": False}})
     return folder / "ner"
 
 
