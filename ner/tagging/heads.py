@@ -1,5 +1,6 @@
 """The inner level's head: a second linear layer over what the outer one reads, in a file of its own."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -8,10 +9,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
+from ner.annotation.labels import OUTSIDE
 from ner.core.errors import PipelineError
 from ner.tagging.levels import INNER_TAGS, read_inner_tags
 
 INNER_HEAD = "inner_head.safetensors"
+# Probability of `O` with which a fresh inner head starts (Lin et al. 2017, Focal Loss, section 3.3): nearly
+# all words are outside any inner entity, and the first steps would otherwise teach the encoder only that.
+OUTSIDE_SHARE = 0.95
 INITIALIZER_RANGE = 0.02  # of a fresh head where the encoder's configuration names none, as in transformers
 
 
@@ -68,6 +73,10 @@ def add_inner_head(model: PreTrainedModel) -> None:
     nn.init.normal_(inner.weight, std=getattr(model.config, "initializer_range", INITIALIZER_RANGE))
     if inner.bias is not None:
         nn.init.zeros_(inner.bias)
+        n_others = inner.out_features - 1
+        prior = math.log(n_others * OUTSIDE_SHARE / (1 - OUTSIDE_SHARE))
+        with torch.no_grad():
+            inner.bias[list_tags(model).index(OUTSIDE)] = prior
     setattr(model, name, TwoHeads(outer, inner))
 
 
