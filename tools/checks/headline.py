@@ -23,7 +23,7 @@ def headline() -> None:
     headlines = read_headlines(scores_file)
     columns = {"precision": "precision", "recall": "recall", "subtoken_f1": "subtoken F1"}
     if all(one.m1_f1 is not None for one in headlines.values()):
-        columns |= {"inner_f1": "inner level F1", "m1_f1": "both levels F1 (M1)"}
+        columns |= {"inner_f1": "inner F1", "m1_f1": "M1"}
     table = Table("split", "F1", "95 % interval", *columns.values(), title="Scores on words")
     for split, one in sorted(headlines.items()):
         interval = f"{one.f1_low:.4f} to {one.f1_high:.4f}"
