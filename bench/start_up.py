@@ -25,6 +25,7 @@ from ner.core.command import run_command
 from ner.core.errors import PipelineError
 from ner.core.files import write_text
 from ner.sources.corpus import read_splits
+from ner.sources.formats.columns import format_columns
 from ner.text.splitting import split_text
 
 N_SENTENCES, N_LAYERS = 20, 2
@@ -73,11 +74,7 @@ def cut_corpus(corpus: Path, folder: Path) -> None:
     """Write the first sentences of each split as CoNLL."""
     for split, read in read_splits(corpus, split_text).items():
         sentences: list[Sentence] = list(islice(read(), N_SENTENCES))
-        blocks = [
-            "".join(f"{word}\t{tag}\n" for word, tag in zip(one.words, one.outer, strict=True))
-            for one in sentences
-        ]
-        write_text(folder / f"{split}.conll", "\n".join(blocks))
+        write_text(folder / f"{split}.conll", format_columns(sentences))
 
 
 def cut_encoder(checkpoint: Path, folder: Path) -> None:

@@ -122,7 +122,7 @@ Text = tuple[str | Slot | Choice | Number, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GrammarRow:
     """One line of a rule.
 
     Args:
@@ -148,15 +148,15 @@ class Rule:
         reserved_places: Which places among twenty a split keeps to itself.
     """
 
-    def __init__(self, rows: Sequence[Row], reserved_places: Mapping[str, set[int]]) -> None:
-        self.rows: dict[str | None, list[Row]] = defaultdict(list)
+    def __init__(self, rows: Sequence[GrammarRow], reserved_places: Mapping[str, set[int]]) -> None:
+        self.rows: dict[str | None, list[GrammarRow]] = defaultdict(list)
         for place, row in enumerate(rows):
             self.rows[find_owner(place, reserved_places)].append(row)
         self.weights = {
             owner: list(accumulate(row.weight for row in rows)) for owner, rows in self.rows.items()
         }
 
-    def draw(self, split: str, rng: random.Random) -> Row:
+    def draw(self, split: str, rng: random.Random) -> GrammarRow:
         """Draw a row for a split."""
         owner = split if split in self.weights and rng.random() < RESERVED_NAME_SHARE else None
         return rng.choices(self.rows[owner], cum_weights=self.weights[owner])[0]
@@ -203,7 +203,7 @@ def parse_phrases(source: str | Mapping[str, str]) -> Rule:
     return Rule(parse_rows(source, separator="\n"), {})
 
 
-def parse_rows(source: str | Mapping[str, str], separator: str) -> list[Row]:
+def parse_rows(source: str | Mapping[str, str], separator: str) -> list[GrammarRow]:
     """Parse the rows of a list (text) or of a table (`columns` and `rows`)."""
     if isinstance(source, str):
         return [parse_row(line, ["text"]) for line in source.strip().split(separator)]
@@ -215,7 +215,7 @@ def find_owner(place: int, reserved_places: Mapping[str, set[int]]) -> str | Non
     return next((split for split, places in reserved_places.items() if place % 20 in places), None)
 
 
-def parse_row(line: str, columns: Sequence[str]) -> Row:
+def parse_row(line: str, columns: Sequence[str]) -> GrammarRow:
     """Parse one line of a rule."""
     match = LINE.fullmatch(line.strip())
     if match is None:
@@ -227,7 +227,7 @@ def parse_row(line: str, columns: Sequence[str]) -> Row:
     ]
     markup = [node for node in texts[0] if isinstance(node, str) and ONLY_MARKUP.fullmatch(node)]
     is_carried = not prefix and len(slots) == 1 and len(slots) + len(markup) == len(texts[0])
-    return Row(
+    return GrammarRow(
         columns=dict(zip(columns, texts, strict=True)),
         gender=PREFIXES.get(prefix, "n"),
         has_article=prefix.startswith("d"),

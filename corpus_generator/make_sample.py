@@ -19,6 +19,7 @@ from corpus_generator.grammar import Grammar, Pattern, Writer
 from ner.annotation.sentences import Sentence
 from ner.core.errors import PipelineError
 from ner.core.files import write_text
+from ner.sources.formats.germeval import format_germeval
 
 GRAMMAR_FOLDER = Path(__file__).parent
 SAMPLE_FOLDER = Path("data/sample")
@@ -92,17 +93,6 @@ def draw_sentences(writer: Writer, patterns: Sequence[Pattern], seen: set[str]) 
 def find_label(label: str, sentences: Iterator[Sentence]) -> Sentence:
     """Return the next sentence that has an outer entity with this label."""
     return next(sentence for sentence in sentences if f"B-{label}" in sentence.outer)
-
-
-def format_germeval(sentences: Sequence[Sentence]) -> str:
-    """Format a split as GermEval does: a source line, one word a line, an empty line."""
-    lines = []
-    for sentence in sentences:
-        lines.append("#\t" + sentence.source.replace(" ", "\t"))
-        rows = zip(sentence.words, sentence.outer, sentence.inner or (), strict=True)
-        lines.extend("\t".join((str(number), *row)) for number, row in enumerate(rows, start=1))
-        lines.append("")
-    return "\n".join(lines) + "\n"
 
 
 def describe(corpus: dict[str, list[Sentence]]) -> Table:

@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from corpus_generator.grammar import Grammar, Phrase, Writer, read_markup
-from corpus_generator.make_sample import GRAMMAR_FOLDER, LABELS, draw_sentences, format_germeval, make_corpus
+from corpus_generator.make_sample import GRAMMAR_FOLDER, LABELS, draw_sentences, make_corpus
 from ner.annotation.sentences import Sentence
 from ner.annotation.spans import Span, decode_spans
 from ner.core.errors import PipelineError
-from ner.sources.formats.germeval import read_germeval
+from ner.sources.formats.germeval import format_germeval, read_germeval
 from tests.support.pipeline_clone import ROOT
 
 SAMPLE = ROOT / "data" / "sample"

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from ner.annotation.spans import decode_spans
-from tools.doubtful.selection import Sentence
+from ner.sources.formats.columns import format_sentence
+from tools.doubtful.selection import RankedSentence
 
 SCORE_DIGITS = 6  # what lies behind them depends on the batch
 
@@ -20,7 +21,7 @@ class AnnotationFormat(StrEnum):
     CONLL = "conll"
 
 
-def format_doccano(sentences: Sequence[Sentence]) -> str:
+def format_doccano(sentences: Sequence[RankedSentence]) -> str:
     """Write JSON Lines for doccano's sequence labelling (import format JSONL)."""
     return "".join(
         _line(
@@ -34,7 +35,7 @@ def format_doccano(sentences: Sequence[Sentence]) -> str:
     )
 
 
-def format_label_studio(sentences: Sequence[Sentence]) -> str:
+def format_label_studio(sentences: Sequence[RankedSentence]) -> str:
     """Write tasks with predictions for Label Studio's template "Named Entity Recognition"."""
     tasks = [
         {
@@ -65,7 +66,7 @@ def format_label_studio(sentences: Sequence[Sentence]) -> str:
     return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
 
 
-def format_prodigy(sentences: Sequence[Sentence]) -> str:
+def format_prodigy(sentences: Sequence[RankedSentence]) -> str:
     """Write JSON Lines for `prodigy ner.manual`, with our words as its tokens."""
     return "".join(
         _line(
@@ -98,15 +99,12 @@ def format_prodigy(sentences: Sequence[Sentence]) -> str:
     )
 
 
-def format_conll(sentences: Sequence[Sentence]) -> str:
+def format_conll(sentences: Sequence[RankedSentence]) -> str:
     """Write a word and its tag a line, and an empty line behind each sentence."""
-    return "".join(
-        "".join(f"{word.text}\t{tag}\n" for word, tag in zip(one.words, one.tags, strict=True)) + "\n"
-        for one in sentences
-    )
+    return "".join(format_sentence([word.text for word in one.words], one.tags) for one in sentences)
 
 
-FORMATS: dict[AnnotationFormat, Callable[[Sequence[Sentence]], str]] = {
+FORMATS: dict[AnnotationFormat, Callable[[Sequence[RankedSentence]], str]] = {
     AnnotationFormat.DOCCANO: format_doccano,
     AnnotationFormat.LABEL_STUDIO: format_label_studio,
     AnnotationFormat.PRODIGY: format_prodigy,
@@ -114,7 +112,7 @@ FORMATS: dict[AnnotationFormat, Callable[[Sequence[Sentence]], str]] = {
 }
 
 
-def list_spans(sentence: Sentence) -> list[tuple[int, int, str]]:
+def list_spans(sentence: RankedSentence) -> list[tuple[int, int, str]]:
     """List first character, the one behind the last, and label of each entity."""
     return [
         (sentence.words[span.start].start, sentence.words[span.end - 1].end, span.label)

@@ -12,7 +12,7 @@ from ner.core.errors import PipelineError
 from ner.core.files import write_text
 from ner.text.text_tagger import TextTagger
 from tools.doubtful.annotation_formats import FORMATS, AnnotationFormat
-from tools.doubtful.selection import Measure, Sentence, cut_sentences, pick_doubtful
+from tools.doubtful.selection import Measure, RankedSentence, cut_sentences, pick_doubtful
 from tools.predict.command import (
     ROWS_PER_CHUNK,
     RowFilter,
@@ -102,7 +102,7 @@ def find_doubtful(
 
 def tag_sentences(
     tagger: TextTagger, rows: Iterator[Row], meter: Meter, by: Measure, min_words: int
-) -> Iterator[Sentence]:
+) -> Iterator[RankedSentence]:
     """Tag the rows a chunk at a time and yield their sentences."""
     n_rows = 0
     with show_progress(meter, is_shown=True) as advance:

@@ -30,7 +30,7 @@ class Measure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class RankedSentence:
     """A sentence as it is given to annotators.
 
     Args:
@@ -63,13 +63,13 @@ def measure_doubt(tagged: TaggedWords, measure: Measure) -> float:
     return math.fsum(of_words) / len(seen)
 
 
-def cut_sentences(tagged: TaggedText, measure: Measure, min_words: int) -> Iterator[Sentence]:
+def cut_sentences(tagged: TaggedText, measure: Measure, min_words: int) -> Iterator[RankedSentence]:
     """Yield the sentences of a text that have at least `min_words` words."""
     for words, one in zip(tagged.sentences, tagged.tagged, strict=True):
         if len(words) < min_words:
             continue
         start = words[0].start
-        yield Sentence(
+        yield RankedSentence(
             text=tagged.text[start : words[-1].end],
             words=[Word(word.text, word.start - start, word.end - start) for word in words],
             tags=one.tags,
@@ -78,8 +78,8 @@ def cut_sentences(tagged: TaggedText, measure: Measure, min_words: int) -> Itera
 
 
 def pick_doubtful(
-    sentences: Iterable[Sentence], top: int, max_overlap: float
-) -> tuple[list[Sentence], int, int]:
+    sentences: Iterable[RankedSentence], top: int, max_overlap: float
+) -> tuple[list[RankedSentence], int, int]:
     """Choose the most doubtful sentences, of near-duplicates the most doubtful one.
 
     Args:
@@ -95,7 +95,7 @@ def pick_doubtful(
     seen: set[int] = set()
     numbers = count()
     n_same = 0
-    heap: list[tuple[float, int, Sentence]] = []  # the surest on top
+    heap: list[tuple[float, int, RankedSentence]] = []  # the surest on top
     for one in sentences:
         number = next(numbers)
         key = hash(one.text)
@@ -108,7 +108,7 @@ def pick_doubtful(
             heapq.heappush(heap, entry)
         else:
             heapq.heappushpop(heap, entry)
-    picked: list[Sentence] = []
+    picked: list[RankedSentence] = []
     pairs_of_picked: list[frozenset[tuple[str, str]]] = []
     for _, _, one in sorted(heap, reverse=True):
         if len(picked) == top:

@@ -10,8 +10,10 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 from rich.text import Text
 
-from ner.annotation.labels import OUTSIDE, TagSet
+from ner.annotation.labels import TagSet
 from ner.reporting.highlight import Mark, Segment, highlight_text, style_labels
+from ner.sources.formats import columns, germeval
+from ner.sources.formats.paragraphs import read_written_blocks
 from ner.text.text_tagger import Entity, TaggedText
 from tools.predict.input_rows import Row
 
@@ -88,23 +90,20 @@ def hold_line(word: str) -> str:
 def format_conll(_: Row, tagged: TaggedText) -> str:
     """Write a word and its outer tag a line, and an empty line behind each sentence."""
     return "".join(
-        "".join(f"{hold_line(word.text)}\t{tag}\n" for word, tag in zip(words, one.tags, strict=True)) + "\n"
+        columns.format_sentence([hold_line(word.text) for word in words], one.tags)
         for words, one in zip(tagged.sentences, tagged.tagged, strict=True)
     )
 
 
 def format_germeval(row: Row, tagged: TaggedText) -> str:
     """Write GermEval's four columns; the inner level is `O` where the tagger knows nothing of it."""
-    header = f"#\t{row.source.replace(' ', chr(9))}\n" if row.source else ""
     return "".join(
-        header
-        + "".join(
-            f"{number}\t{hold_line(word.text)}\t{tag}\t{inner}\n"
-            for number, (word, tag, inner) in enumerate(
-                zip(words, one.tags, one.inner.tags if one.inner else [OUTSIDE] * len(words), strict=True), 1
-            )
+        germeval.format_sentence(
+            [hold_line(word.text) for word in words],
+            one.tags,
+            one.inner.tags if one.inner else None,
+            row.source,
         )
-        + "\n"
         for words, one in zip(tagged.sentences, tagged.tagged, strict=True)
     )
 
@@ -214,21 +213,17 @@ def read_records(stream: BinaryIO, form: OutputFormat) -> Iterator[tuple[int, st
     Raises:
         ValueError: If a whole record is none that this module writes.
     """
+    if form is not OutputFormat.JSONL:
+        for end, block in read_written_blocks(stream):
+            is_germeval = form is OutputFormat.TSV
+            yield end, germeval.read_words(block) if is_germeval else [line.split("\t")[0] for line in block]
+        return
     end = 0
-    words: list[str] = []
     for raw in stream:
         if not raw.endswith(b"\n"):
             return
         end += len(raw)
-        line = raw.decode("utf-8").removesuffix("\n")
-        if form is OutputFormat.JSONL:
-            value = json.loads(line)
-            if not isinstance(value, dict) or not isinstance(value.get("text"), str):
-                raise ValueError("a line has no text")
-            yield end, value["text"]
-        elif line:
-            if not line.startswith("#\t") or form is OutputFormat.CONLL or words:
-                words.append(line.split("\t")[1 if form is OutputFormat.TSV else 0])
-        else:
-            yield end, words
-            words = []
+        value = json.loads(raw.decode("utf-8"))
+        if not isinstance(value, dict) or not isinstance(value.get("text"), str):
+            raise ValueError("a line has no text")
+        yield end, value["text"]

@@ -128,11 +128,13 @@ def parse_columns(
 
 
 def format_columns(sentences: Iterable[Sentence], separator: str = "\t") -> str:
-    """Write a word and its outer tag a line, and an empty line between sentences."""
-    return "\n".join(
-        "".join(f"{word}{separator}{tag}\n" for word, tag in zip(one.words, one.outer, strict=True))
-        for one in sentences
-    )
+    """Write sentences as a word and its outer tag a line, and an empty line behind each."""
+    return "".join(format_sentence(one.words, one.outer, separator) for one in sentences)
+
+
+def format_sentence(words: Iterable[str], tags: Iterable[str], separator: str = "\t") -> str:
+    """Write a sentence as a word and its tag a line, and the empty line behind it."""
+    return "".join(f"{word}{separator}{tag}\n" for word, tag in zip(words, tags, strict=True)) + "\n"
 
 
 def is_comment(text: str, layout: Layout) -> bool:

@@ -1,6 +1,6 @@
 """GermEval 2014's format: a header line, then number, word, outer and inner tag of each word, by tabs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ner.annotation.labels import OUTSIDE
@@ -57,14 +57,34 @@ def parse_germeval(
 
 
 def format_germeval(sentences: Iterable[Sentence]) -> str:
-    """Write sentences in the format; a sentence without an inner level gets one of `O` alone."""
-    blocks = []
-    for one in sentences:
-        header = HEADER + one.source.replace(" ", "\t") + "\n" if one.source else ""
-        inner = one.inner or [OUTSIDE] * len(one.words)
-        rows = zip(one.words, one.outer, inner, strict=True)
-        blocks.append(header + "".join(f"{n}\t{w}\t{o}\t{i}\n" for n, (w, o, i) in enumerate(rows, start=1)))
-    return "\n".join(blocks)
+    """Write sentences in the format."""
+    return "".join(format_sentence(one.words, one.outer, one.inner, one.source) for one in sentences)
+
+
+def format_sentence(
+    words: Sequence[str], outer: Sequence[str], inner: Sequence[str] | None = None, source: str = ""
+) -> str:
+    """Write a sentence and the empty line behind it; without an inner level it gets one of `O` alone.
+
+    Args:
+        words: Shape: (n_words,).
+        outer: Tag of each word. Shape: (n_words,).
+        inner: Tag of each word on the inner level. Shape: (n_words,).
+        source: For the header line; without one there is no header.
+    """
+    header = HEADER + source.replace(" ", "\t") + "\n" if source else ""
+    rows = zip(words, outer, inner or [OUTSIDE] * len(words), strict=True)
+    return header + "".join(f"{n}\t{w}\t{o}\t{i}\n" for n, (w, o, i) in enumerate(rows, start=1)) + "\n"
+
+
+def read_words(block: Sequence[str]) -> list[str]:
+    """Return the words of a sentence's lines as `format_sentence` writes them.
+
+    Raises:
+        IndexError: If a line has no second column.
+    """
+    lines = block[1:] if block and block[0].startswith(HEADER) else block
+    return [line.split("\t")[1] for line in lines]
 
 
 def _parse_sentence(block: Paragraph, path: Path, *, needs_tags: bool) -> RawSentence:

@@ -1,6 +1,7 @@
 """Blocks of lines between empty ones: a sentence each in every tabular format."""
 
 from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 from ner.core.errors import PipelineError
 from ner.sources.formats.lines import SPACES, Line
@@ -29,3 +30,23 @@ def split_paragraphs(lines: Iterable[tuple[int, str | PipelineError]]) -> Iterat
             block, error = [], None
     if block or error:
         yield error or block
+
+
+def read_written_blocks(stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+    """Read back blocks that we wrote, for going on where a run ended; a torn one at the end is left out.
+
+    Yields:
+        Where each block ends with its empty line, in bytes, and its lines.
+    """
+    end = 0
+    block: list[str] = []
+    for raw in stream:
+        if not raw.endswith(b"\n"):
+            return
+        end += len(raw)
+        line = raw.decode("utf-8").removesuffix("\n")
+        if line:
+            block.append(line)
+        else:
+            yield end, block
+            block = []

@@ -14,14 +14,21 @@ from ner.text.splitting import Word
 from tests.support.capital_tagger import CapitalTagger
 from tests.support.corpora import read_sentences
 from tools.doubtful import command as doubtful
-from tools.doubtful.selection import Measure, Sentence, measure_doubt, overlap, pick_doubtful, word_pairs
+from tools.doubtful.selection import (
+    Measure,
+    RankedSentence,
+    measure_doubt,
+    overlap,
+    pick_doubtful,
+    word_pairs,
+)
 from tools.predict.input_rows import Row
 
 
 def make(text, doubt):
     """Make a sentence of `O`s."""
     words = Row.of_words(text.split()).words
-    return Sentence(text, words, ["O"] * len(words), doubt)
+    return RankedSentence(text, words, ["O"] * len(words), doubt)
 
 
 @pytest.mark.parametrize(
