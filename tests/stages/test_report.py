@@ -168,11 +168,11 @@ def test_a_tagger_of_both_levels_has_its_inner_scores_on_every_page(write_report
         assert f"95 % interval {m1['f1_low']:.4f} to {m1['f1_high']:.4f}" in page.replace(
             "95 % interval of M1", "95 % interval"
         )
-        assert "Nested names are not found" not in page
+        assert "Nested entities are not found" not in page
     assert inner["outside_outer"] == 2
     for name in ("index.html", "report.md"):
         assert all(score in read(folder, name) for score in ("0.1234", "0.4567"))
-    assert "Nested names are not found" in read(write_report(PLAIN), "MODEL_CARD.md")
+    assert "Nested entities are not found" in read(write_report(PLAIN), "MODEL_CARD.md")
 
 
 def test_an_inner_entity_is_marked_in_the_one_that_holds_it(write_report):

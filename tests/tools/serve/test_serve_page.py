@@ -49,7 +49,7 @@ def test_names_are_marked_in_the_text_with_label_and_score(running, driver):
     """In the colour of the legend; the table says the same to those who see no colour."""
     show(driver, running.url)
     send(driver, "Gestern traf Anna ein.")
-    assert find(driver, "status").text == "2 names found."
+    assert find(driver, "status").text == "2 entities found."
     assert find(driver, "marked").text == "Gestern PER 0.88 traf Anna PER 0.88 ein."
     assert [row.text for row in driver.find_elements("css selector", "#rows tr")] == [
         "Gestern PER 0.8750 0–7",
@@ -83,7 +83,7 @@ def test_a_name_in_another_is_marked_inside_it_and_the_table_tells_the_level(dri
             "Anna PER outer 0.8750 32–36",
         ]
         assert find(driver, "level-heading").is_displayed()
-        assert find(driver, "status").text == "4 names found."
+        assert find(driver, "status").text == "4 entities found."
         answer = json.loads(find(driver, "json").get_attribute("textContent"))
         assert [one["level"] for one in answer["entities"]] == ["outer", "outer", "inner", "outer"]
         assert [one for one in driver.execute_script(CONTRAST) if one[0] < 4.5] == []
@@ -128,7 +128,7 @@ def test_busy_errors_and_an_empty_result_are_said(driver):
         find(driver, "send").click()
         assert running.tagger.entered.wait(SECONDS)
         find(driver, "send").click()
-        assert find(driver, "status").text == "Looking for names …"
+        assert find(driver, "status").text == "Looking for entities …"
         assert driver.switch_to.active_element == find(driver, "send")
         running.tagger.gate.set()
         wait_for(driver, "status", "entities found.")
