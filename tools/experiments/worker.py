@@ -20,6 +20,9 @@ SILENCE_SECONDS = 180.0  # without a worker, while runs are under way; one needs
 UNDER_WAY = ("Queued", "Running")
 
 logger = logging.getLogger(__name__)
+logging.getLogger("kombu.connection").setLevel(
+    logging.ERROR
+)  # it warns of a host name that the queue has no use for
 
 
 def list_under_way() -> set[str]:
