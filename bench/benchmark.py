@@ -263,7 +263,7 @@ def take_turns(contestants: Mapping[str, Contestant], n_rounds: int) -> list[Rou
 
 
 def is_available(contestant: str) -> bool:
-    """Tell whether the packages that a contestant needs are installed."""
+    """Return whether the packages that a contestant needs are installed."""
     return contestant != OURS_INT8 or all(find_spec(name) for name in PACKAGES)
 
 
@@ -325,7 +325,7 @@ def count_flop(model: nn.Module, lengths: Sequence[int]) -> int:
 
 
 def summarize_rounds(turns: Sequence[Round], peaks: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """Give the medians of the rounds by contestant, and how many times as fast as it each of ours was."""
+    """Return the medians of the rounds by contestant, and how many times as fast as it each of ours was."""
     results: dict[str, dict[str, Any]] = {}
     for name, outcome in turns[0].outcomes.items():
         seconds = [one.outcomes[name].seconds for one in turns]

@@ -1,8 +1,9 @@
 """Labels (`LOCderiv`), tags (`B-LOCderiv`) and tag ids of a corpus, and the way from one to another."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from ner.core.errors import PipelineError
 
@@ -20,6 +21,11 @@ def tags_of_labels(labels: Iterable[str]) -> list[str]:
         The tags; a tag's position is its id. Shape: (1 + 2 * n_distinct_labels,).
     """
     return [OUTSIDE, *(f"{prefix}-{label}" for label in sorted(set(labels)) for prefix in "BI")]
+
+
+def order_tags(id2label: Mapping[Any, str]) -> list[str]:
+    """Return the tags of a Hugging Face configuration in the order of their ids, which JSON keeps as text."""
+    return [tag for _, tag in sorted((int(number), tag) for number, tag in id2label.items())]
 
 
 @lru_cache(maxsize=1_024)  # asked for every word of a corpus, of a few tags

@@ -103,7 +103,7 @@ class TagReading:
         return found["letter"].upper(), found["label"]
 
     def convert(self, previous: str | None, tag: str) -> tuple[str, bool]:
-        """Give a tag as IOB2, its label as it stands, and whether it is stray.
+        """Return a tag as IOB2, its label as it stands, and whether it is stray.
 
         A tag is stray that should continue an entity where there is none of its label: it begins one.
         """
@@ -124,7 +124,7 @@ class TagReading:
         return f"B-{label}", self.scheme not in (Scheme.IOB1, Scheme.IO)
 
     def convert_sentence(self, tags: Sequence[str]) -> tuple[list[str], list[int]]:
-        """Give a sentence's tags as IOB2, and the positions of stray ones. Shape: (n_words,)."""
+        """Return a sentence's tags as IOB2, and the positions of stray ones. Shape: (n_words,)."""
         converted, stray = [], []
         known = self._known
         for position, pair in enumerate(zip(chain((None,), tags), tags, strict=False)):
@@ -201,10 +201,10 @@ def find_reading(pairs: dict[Pair, int], scheme: Scheme | None = None) -> TagRea
     if style == BARE:
         return TagReading(Scheme.IO, BARE)
     letters = {found["letter"].upper() for tag in tags if (found := STYLES[style].fullmatch(tag))}
-    fitting = [one for one, alphabet in ALPHABETS.items() if letters <= set(alphabet)]
+    fitting = _fits(letters)
     if not fitting:
-        fewest = min(letters, key=lambda letter: _count_letter(tags, style, letter))
-        tag = next(tag for tag in tags if _letter(tag, style) == fewest)
+        odd = min(letters, key=lambda one: (not _fits(letters - {one}), _count_letter(tags, style, one), one))
+        tag = next(tag for tag in tags if _letter(tag, style) == odd)
         raise SchemeError(
             tag,
             f"{tag!r}: the letters {', '.join(sorted(letters))} are of no one scheme.",
@@ -213,6 +213,11 @@ def find_reading(pairs: dict[Pair, int], scheme: Scheme | None = None) -> TagRea
     if letters <= set("BI"):
         return TagReading(_find_iob(pairs, style), style)
     return TagReading(fitting[0], style)
+
+
+def _fits(letters: set[str]) -> list[Scheme]:
+    """List the schemes that have all these letters."""
+    return [scheme for scheme, alphabet in ALPHABETS.items() if letters <= set(alphabet)]
 
 
 def _letter(tag: str, style: str) -> str:
@@ -249,7 +254,7 @@ def _find_style(tags: dict[str, int], scheme: Scheme | None) -> str:
 
 
 def _find_iob(pairs: dict[Pair, int], style: str) -> Scheme:
-    """Tell IOB1 from IOB2 with faults: by the pairs that each of them rules out."""
+    """Separate IOB1 from IOB2 with faults: by the pairs that each of them rules out."""
     reading = TagReading(Scheme.IOB2, style)
     against_iob2 = against_iob1 = 0
     stray = ""

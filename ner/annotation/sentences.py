@@ -106,7 +106,7 @@ def iterate_split(path: Path) -> Iterator[Sentence]:
 
 
 def has_nested_entities(path: Path) -> bool:
-    """Tell whether any word of a split is in an entity of the inner level.
+    """Return whether any word of a split is in an entity of the inner level.
 
     Raises:
         PipelineError: If the file is no Parquet file that `download_corpus` wrote.

@@ -2,6 +2,7 @@
 
 from ner.core.escaping import escape_controls
 
+LONGEST_REASON = 300  # characters of what a library says
 LONGEST_PROBLEM = 1_000  # characters; a corpus may hold a word of a megabyte
 
 
@@ -20,3 +21,8 @@ class PipelineError(Exception):
             problem = f"{problem[: LONGEST_PROBLEM // 2]} … {problem[-LONGEST_PROBLEM // 2 :]}"
         # A library's reason that is quoted in `problem` may have several lines.
         super().__init__(escape_controls(" ".join(f"{problem} Remedy: {remedy}".splitlines())))
+
+
+def summarise_error(error: BaseException) -> str:
+    """Return the first line of what a library says, or its error's name."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:LONGEST_REASON]

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ner.annotation.labels import TagSet
-from ner.core.errors import PipelineError
+from ner.annotation.labels import TagSet, order_tags
+from ner.core.errors import PipelineError, summarise_error
 from ner.core.files import read_json
 from ner.core.number_types import TaggingPrecision
 from ner.tagging.decoding import Logits, TaggedWords, WindowLogits, decode_sentences, read_window
 from ner.text.text_tagger import Levels, TextTagger
 from ner.windows.batching import budget_batches
+from ner.windows.run_config import RUN_CONFIG
 from ner.windows.tokenized import TokenizedWindow
 
 MODEL = "model.onnx"
@@ -52,7 +53,7 @@ class OnnxTagger:
 
     @classmethod
     def load(cls, folder: Path, *, subtokens_per_batch: int | None = None) -> "OnnxTagger":
-        """Load what `tools.export --to onnx` wrote.
+        """Load what `ner export --to onnx` wrote.
 
         `OMP_NUM_THREADS` sets the threads, by default one per CPU core.
 
@@ -73,16 +74,15 @@ class OnnxTagger:
                 folder / MODEL, options, providers=["CPUExecutionProvider"]
             )
             config = read_json(folder / "config.json")
-            names = {int(number): tag for number, tag in config["id2label"].items()}
+            tags = order_tags(config["id2label"])
         except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise PipelineError(
-                f"{folder}: onnxruntime cannot load it as a tagger ({reason}).",
+                f"{folder}: onnxruntime cannot load it as a tagger ({summarise_error(error)}).",
                 remedy="export it again: ner export --to onnx",
             ) from error
         return cls(
             session,
-            TagSet([names[number] for number in sorted(names)]),
+            TagSet(tags),
             pad_id=config.get("pad_token_id") or 0,
             subtokens_per_batch=subtokens_per_batch or BUDGET,
         )
@@ -135,9 +135,9 @@ def load_text_tagger(
         PipelineError: If the folder holds neither, or what it holds cannot be loaded or has another
             number type.
     """
-    if not (folder / "run_config.json").is_file():
+    if not (folder / RUN_CONFIG).is_file():
         raise PipelineError(
-            f"{folder}: no tagger of this pipeline is there (it has no run_config.json).",
+            f"{folder}: no tagger of this pipeline is there (it has no {RUN_CONFIG}).",
             remedy="train one with dvc repro, fetch it with dvc pull, or name its folder with --model.",
         )
     if (folder / MODEL).is_file():

@@ -76,7 +76,7 @@ def pick_mistakes(
 
 
 def _decode(one: Prediction) -> dict[str, tuple[list[Span], list[Span]]]:
-    """Give the gold and the predicted spans of each level."""
+    """Return the gold and the predicted spans of each level."""
     return {
         "outer": (decode_spans(one.gold), decode_spans(one.predicted)),
         "inner": (decode_spans(one.gold_inner or []), decode_spans(one.predicted_inner or [])),

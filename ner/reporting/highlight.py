@@ -30,7 +30,7 @@ class Mark:
     score: float | None = None
 
     def holds(self, other: "Mark") -> bool:
-        """Tell whether the other one lies inside."""
+        """Return whether the other one lies inside."""
         return self.start <= other.start and other.end <= self.end
 
 

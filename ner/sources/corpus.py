@@ -142,7 +142,7 @@ def write_corpus(corpus: Corpus, raw_dir: Path, findings_file: Path, params: Dat
 
 
 def read_splits(source: Path, split_text: SplitText) -> dict[str, Callable[[], Iterator[Sentence]]]:
-    """Give a reader of each split that a local corpus has, for tools that need no Parquet.
+    """Return a reader of each split that a local corpus has, for tools that need no Parquet.
 
     Args:
         source: A folder or file; everything about it is found.
@@ -273,7 +273,7 @@ class Reader:
         ]
 
     def choose_tags(self, labels: set[str]) -> tuple[str, ...]:
-        """Give the tags in the order of their ids: the corpus's own list where it is still right."""
+        """Return the tags in the order of their ids: the corpus's own list where it is still right."""
         own = self.corpus.tags
         collected = tuple(tags_of_labels(labels))
         is_plain = self.reading.scheme is Scheme.IOB2 and self.reading.style == PREFERRED
@@ -327,7 +327,7 @@ def _iterate_all(corpus: Corpus) -> Iterator[RawSentence]:
 
 
 def _find_tag(corpus: Corpus, tag: str) -> Place:
-    """Give the place where a tag that is known to be there stands first."""
+    """Return the place where a tag that is known to be there stands first."""
     for raw in _iterate_all(corpus):
         for tags in filter(None, (raw.outer, raw.inner)):
             if tag in tags:

@@ -97,7 +97,7 @@ class Pool:
 
 
 def pick(sentences: Iterable[RawSentence], split_of: Sequence[str], split: str) -> Iterable[RawSentence]:
-    """Give the sentences of train that were drawn for a split."""
+    """Yield the sentences of train that were drawn for a split."""
     for sentence, drawn in zip(sentences, split_of, strict=True):
         if drawn == split:
             yield sentence

@@ -98,7 +98,7 @@ class Findings:
                     self._untagged_rows.append((name, row))
 
     def count(self, split: str) -> dict[str, int]:
-        """Give the counts of a split: keys of `metrics/data.json`."""
+        """Return the counts of a split: keys of `metrics/data.json`."""
         keys = ("duplicates", "stray_tags", "invisible_words")
         counts = {key: self._counts[split][key] for key in keys}
         if split != TRAIN:

@@ -100,7 +100,7 @@ class HubCorpus:
                 raise _unreadable(path, error) from error
 
     def _name_tag(self, value: object, place: Place) -> str:
-        """Give a tag's name; -1 and -100, which stand for a tag that is not known, have none."""
+        """Return a tag's name; -1 and -100, which stand for a tag that is not known, have none."""
         if self.tags and isinstance(value, int) and 0 <= value < len(self.tags):
             return self.tags[value]
         if not self.tags and isinstance(value, str):

@@ -11,7 +11,7 @@ REPLACEMENT = "_"
 
 
 def name_labels(labels: Iterable[str], label_map: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give every label of a corpus its name; `O` drops it.
+    """Choose the name of every label of a corpus; `O` drops it.
 
     Args:
         labels: Labels as the corpus has them.

@@ -41,7 +41,7 @@ class DataParams(Params):
 
     @classmethod
     def found(cls, source: str) -> "DataParams":
-        """Give the section in which everything about a corpus is found."""
+        """Return the section in which everything about a corpus is found."""
         return cls(
             source=source,
             columns=None,

@@ -78,7 +78,7 @@ def find_split_files(folder: Path) -> dict[str, list[Path]]:
 
 
 def name_split(path: Path) -> str | None:
-    """Tell a split by the name of a file or folder; None where it says none, or two."""
+    """Find a split by the name of a file or folder; None where it says none, or two."""
     if path.is_dir():
         return ALIASES.get(path.name.lower())
     suffix = path.suffix.lower()

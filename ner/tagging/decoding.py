@@ -112,7 +112,7 @@ def decode_sentences(
     *,
     n_levels: int,
 ) -> list[TaggedWords]:
-    """Give each word its first subtoken's tag, then repair IOB2; each level by itself.
+    """Take for each word its first subtoken's tag, then repair IOB2; each level by itself.
 
     Args:
         rows: The windows of all sentences. Shape: (n_windows,).

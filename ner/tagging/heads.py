@@ -9,9 +9,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
-from ner.annotation.labels import OUTSIDE
-from ner.core.errors import PipelineError
+from ner.annotation.labels import OUTSIDE, order_tags
+from ner.core.errors import PipelineError, summarise_error
 from ner.tagging.levels import INNER_TAGS, read_inner_tags
+from ner.windows.run_config import RUN_CONFIG
 
 INNER_HEAD = "inner_head.safetensors"
 # Probability of `O` with which a fresh inner head starts (Lin et al. 2017, Focal Loss, section 3.3): nearly
@@ -62,7 +63,7 @@ class LevelOutputs(nn.Module):
 
 
 def add_inner_head(model: PreTrainedModel) -> None:
-    """Give a model of the outer level a second head with fresh weights, drawn after all of its own.
+    """Add to a model of the outer level a second head with fresh weights, drawn after all of its own.
 
     Raises:
         PipelineError: If the model's head is no linear layer.
@@ -92,8 +93,7 @@ def split_levels(logits: torch.Tensor, n_levels: int) -> torch.Tensor:
 
 def list_tags(model: PreTrainedModel) -> list[str]:
     """List the tags of a model in the order of their ids."""
-    names = {int(number): tag for number, tag in (model.config.id2label or {}).items()}
-    return [names[number] for number in sorted(names)]
+    return order_tags(model.config.id2label or {})
 
 
 def save_heads(model: PreTrainedModel, folder: Path) -> None:
@@ -126,16 +126,15 @@ def load_inner_head(model: PreTrainedModel, tagger_dir: Path) -> None:
     remedy = "restore the folder (dvc checkout models/ner), or train again: dvc repro -f -s fine_tune"
     if tags != list_tags(model):
         raise PipelineError(
-            f"{tagger_dir / 'run_config.json'}: {INNER_TAGS} are not the tags of config.json.", remedy=remedy
+            f"{tagger_dir / RUN_CONFIG}: {INNER_TAGS} are not the tags of config.json.", remedy=remedy
         )
     add_inner_head(model)
     heads = next(module for module in model.children() if isinstance(module, TwoHeads))
     try:
         heads.inner.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise PipelineError(
-            f"{path}: cannot be loaded as the inner head ({reason}).", remedy=remedy
+            f"{path}: cannot be loaded as the inner head ({summarise_error(error)}).", remedy=remedy
         ) from error
 
 

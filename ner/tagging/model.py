@@ -9,7 +9,7 @@ from transformers import AutoModelForTokenClassification, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from ner.annotation.labels import TagSet
-from ner.core.errors import PipelineError
+from ner.core.errors import PipelineError, summarise_error
 from ner.tagging.heads import load_inner_head
 from ner.tagging.weights import REMEDY, check_finite, check_layers, check_number_types
 from ner.windows.alignment import IGNORE_ID
@@ -129,7 +129,7 @@ def _load_model(folder: Path, *, has_new_head: bool, **settings: object) -> PreT
 
 
 def _draw_head(model: PreTrainedModel, missing: Collection[str], random_state: torch.Tensor) -> None:
-    """Give the model new head weights where the checkpoint brought those of an earlier fine-tuning.
+    """Draw new head weights where the checkpoint brought those of an earlier fine-tuning.
 
     Where the number of tags is the same, transformers keeps them, for tags that may mean something else.
 
@@ -150,8 +150,3 @@ def _draw_head(model: PreTrainedModel, missing: Collection[str], random_state: t
             module._is_hf_initialized = False
     torch.set_rng_state(random_state)
     model.initialize_weights()  # type: ignore[no-untyped-call]
-
-
-def summarise_error(error: BaseException) -> str:
-    """Give the first line of what a library says, or its error's name."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -93,7 +93,7 @@ def _split_piece(piece: str, offset: int) -> Iterator[list[tuple[int, int]]]:
 
 
 def _is_invisible(word: str) -> bool:
-    """Tell whether a word is control and format characters alone."""
+    """Return whether a word is control and format characters alone."""
     return not word.isprintable() and all(unicodedata.category(sign) in INVISIBLE for sign in word)
 
 

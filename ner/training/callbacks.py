@@ -69,13 +69,13 @@ class Patience(TrainerCallback):
 
 
 def describe_epoch(logs: Mapping[str, float]) -> str:
-    """Log one line at the end of an epoch."""
+    """Return the line that says how an epoch ended."""
     scores = {name.removeprefix("eval_"): value for name, value in logs.items()}
     return f"epoch {logs['epoch']:.0f}: validation loss {logs['eval_loss']:.4f}, {describe_f1(scores)}"
 
 
 def describe_f1(scores: Mapping[str, float]) -> str:
-    """Say the F1 of an epoch, of the outer level or of both."""
+    """Return the F1 of an epoch in words, of the outer level or of both."""
     outer = f"F1 {scores['f1']:.4f}"
     if "m1_f1" not in scores:
         return outer

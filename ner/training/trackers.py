@@ -21,7 +21,7 @@ from transformers.integrations.integration_utils import (
     WandbCallback,
 )
 
-from ner.core.errors import PipelineError
+from ner.core.errors import PipelineError, summarise_error
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +67,9 @@ class Tracker(TrainerCallback):
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        logger.warning("run.trackers: %s fails (%s); training goes on without it", self.name, reason)
+        logger.warning(
+            "run.trackers: %s fails (%s); training goes on without it", self.name, summarise_error(error)
+        )
         self._callback = None
 
 

@@ -27,7 +27,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from ner.annotation.counts import score_tags
 from ner.annotation.sentences import Sentence
-from ner.core.errors import PipelineError
+from ner.core.errors import PipelineError, summarise_error
 from ner.core.files import read_json, write_json
 from ner.tagging.heads import count_levels, split_levels
 from ner.tagging.model import WindowCollator
@@ -226,10 +226,9 @@ class WordTrainer(Trainer):
                 self._save_best(folder / BEST)
                 seal_checkpoint(folder)
         except (OSError, RuntimeError, SafetensorError) as error:  # torch: RuntimeError where a disk is full
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             shutil.rmtree(folder, ignore_errors=True)  # gives back some of the room
             raise PipelineError(
-                f"{folder}: the checkpoint cannot be written ({reason}).",
+                f"{folder}: the checkpoint cannot be written ({summarise_error(error)}).",
                 remedy="make room on the disk and run again: training goes on from the checkpoint before.",
             ) from error
 

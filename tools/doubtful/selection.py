@@ -47,7 +47,7 @@ class RankedSentence:
 
 
 def measure_doubt(tagged: TaggedWords, measure: Measure) -> float:
-    """Tell how unsure the tagger is of a sentence; words that it did not see count for nothing.
+    """Measure how unsure the tagger is of a sentence; words that it did not see count for nothing.
 
     Returns:
         The mean over the words that have a subtoken; 0 if none has.

@@ -20,9 +20,8 @@ SILENCE_SECONDS = 180.0  # without a worker, while runs are under way; one needs
 UNDER_WAY = ("Queued", "Running")
 
 logger = logging.getLogger(__name__)
-logging.getLogger("kombu.connection").setLevel(
-    logging.ERROR
-)  # it warns of a host name that the queue has no use for
+# It warns of a host name that the queue has no use for.
+logging.getLogger("kombu.connection").setLevel(logging.ERROR)
 
 
 def list_under_way() -> set[str]:
@@ -33,7 +32,7 @@ def list_under_way() -> set[str]:
 
 
 def has_worker() -> bool:
-    """Tell whether a worker answers, which takes a second where none does."""
+    """Return whether a worker answers, which takes a second where none does."""
     with Repo() as repo:
         return bool(repo.experiments.celery_queue.worker_status())
 

@@ -192,7 +192,7 @@ def _open(path: Path, meter: Meter) -> Iterator[BinaryIO]:
 
 
 def _decode_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, str | PipelineError]]:
-    """Give each line with its number; LF and CRLF alone end a line, since words hold U+0085 and the like."""
+    """Yield each line with its number; LF and CRLF alone end a line, since words hold U+0085 and the like."""
     number = 0
     while raw := stream.readline(MAX_LINE_BYTES):
         number += 1
@@ -274,7 +274,7 @@ def _parse_sentences(
 
 
 def _is_germeval(filled: Sequence[str]) -> bool:
-    """Tell whether lines are GermEval's, with tags or without: a header, or numbers from 1 before words."""
+    """Return whether lines are GermEval's, with tags or without: a header, or numbers from 1 before words."""
     first = filled[0]
     if first.startswith(HEADER) and len(filled) > 1:
         first = filled[1]

@@ -82,7 +82,7 @@ def format_json(row: Row, tagged: TaggedText) -> str:
 
 
 def hold_line(word: str) -> str:
-    """Give a word as a column can hold it: a tab or line end in it, or blanks alone, become `_`."""
+    """Return a word as a column can hold it: a tab or line end in it, or blanks alone, become `_`."""
     word = BREAKS_A_LINE.sub("_", word)
     return word if word.strip() else "_" * len(word)
 
@@ -116,7 +116,7 @@ LINE_FORMATS = {
 
 
 def make_schema(n_levels: int) -> pa.Schema:
-    """Give the columns of Parquet: more of a tagger of two levels."""
+    """Return the columns of Parquet: more of a tagger of two levels."""
     if n_levels == 1:
         return SCHEMA
     entities = pa.field("entities", pa.list_(pa.struct([*ENTITY, LEVEL])))

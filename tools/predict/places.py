@@ -95,7 +95,7 @@ def _list_folder(folder: Path, inputs: Inputs) -> list[Path]:
 
 
 def _unreadable(path: Path, *, is_in_folder: bool = False) -> str | None:
-    """Tell why there is nothing to read: a pipe is read only if it was named itself."""
+    """Return why there is nothing to read: a pipe is read only if it was named itself."""
     try:
         found = path.stat()
     except OSError as error:
@@ -108,7 +108,7 @@ def _unreadable(path: Path, *, is_in_folder: bool = False) -> str | None:
 
 
 def find_input_format(path: Path, form: InputFormat | None) -> InputFormat:
-    """Tell a file's format; a pipe without an ending is text, as standard input is.
+    """Find a file's format; a pipe without an ending is text, as standard input is.
 
     Raises:
         PipelineError: If its name tells nothing, or it is a Parquet file that cannot be read from its end.
@@ -135,7 +135,7 @@ def count_bytes(files: Sequence[Path]) -> int | None:
 
 
 def choose_format(output: Path | None) -> OutputFormat:
-    """Tell the format from the output's name; without one: text on a terminal, and jsonl in a pipe.
+    """Find the format from the output's name; without one: text on a terminal, and jsonl in a pipe.
 
     Raises:
         PipelineError: If the name tells nothing.

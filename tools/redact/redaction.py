@@ -110,7 +110,7 @@ class KnownNames:
 
 
 def _split(text: str) -> tuple[tuple[str, ...], tuple[str, ...], list[tuple[int, int]]]:
-    """Give the words of a text, what stands between two of them, blanks apart, and their places."""
+    """Return the words of a text, what stands between two of them, blanks apart, and their places."""
     places = [found.span() for found in WORD.finditer(text)]
     gaps = ("".join(text[left[1] : right[0]].split()) for left, right in pairwise(places))
     return tuple(text[start:end] for start, end in places), tuple(gaps), places

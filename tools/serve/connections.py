@@ -42,7 +42,7 @@ class ConnectionLimits:
 
 
 def count_free_connections() -> int:
-    """Tell how many connections the process' limit of open files leaves room for."""
+    """Count how many connections the process' limit of open files leaves room for."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if most == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS

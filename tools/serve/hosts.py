@@ -36,7 +36,7 @@ class AllowedHosts:
         await JSONResponse({"detail": detail}, status_code=421)(scope, receive, send)
 
     def allows(self, host: str) -> bool:
-        """Tell whether a Host header, with or without a port, is this server's."""
+        """Return whether a Host header, with or without a port, is this server's."""
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         return ANY_NAME in self.names or name.lower().rstrip(".") in self.names or _is_address(name)
 

@@ -85,7 +85,7 @@ class Speed:
         self._is_measured = True
 
     def seconds_for(self, n_words: int) -> float:
-        """Tell how long words will take."""
+        """Return how long words will take."""
         return n_words * self._seconds / max(self._words, 1e-9)
 
 

@@ -13,7 +13,7 @@ ENTITY = re.compile(r"T\d+\t(?P<label>\S+) (?P<ranges>\d+ \d+(?:;\d+ \d+)*)(?:\t
 
 
 def is_brat(path: Path) -> bool:
-    """Tell whether a text has its annotation beside it."""
+    """Return whether a text has its annotation beside it."""
     return path.suffix == ".txt" and path.with_suffix(".ann").is_file()
 
 

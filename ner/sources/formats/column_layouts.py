@@ -82,7 +82,7 @@ def find_layout(
 
 
 def _is_aside(line: str) -> bool:
-    """Tell whether a line seems to be no word: a comment, a header, or the beginning of a document."""
+    """Return whether a line seems to be no word: a comment, a header, or the beginning of a document."""
     if line.startswith(DOCUMENT) or KEY_VALUE.match(line) or NEW_DOCUMENT.match(line):
         return True
     return line.startswith(GERMEVAL_HEADER) or (line.startswith("# ") and "\t" not in line)
@@ -154,7 +154,7 @@ def _is_numbered(values: Sequence[str]) -> bool:
 
 
 def _holds_tags(values: Sequence[str]) -> bool:
-    """Tell whether a column has tags with letters, such as B-PER, and little else."""
+    """Return whether a column has tags with letters, such as B-PER, and little else."""
     lettered = sum(any(shape.fullmatch(value) for shape in STYLES.values()) for value in values)
     outside = sum(value in OUTSIDE_FORMS for value in values)
     return lettered > 0 and lettered + outside >= MOSTLY * len(values)

@@ -138,7 +138,7 @@ def format_sentence(words: Iterable[str], tags: Iterable[str], separator: str = 
 
 
 def is_comment(text: str, layout: Layout) -> bool:
-    """Tell whether a line is a comment: `# key = value`, `# newdoc`, or `# ` and no row of the layout."""
+    """Return whether a line is a comment: `# key = value`, `# newdoc`, or `# ` and no row of the layout."""
     if text[0] != "#" or text[1:2] not in (" ", "#", ""):
         return False
     if layout.separator == "\t" and "\t" in text:
@@ -203,7 +203,7 @@ def _parse_block(block: Paragraph, path: Path, layout: Layout) -> Iterator[RawSe
 
 
 def find_value(cell: str, key: str) -> str:
-    """Give the value of a key in CoNLL-U's `key=value|key=value`; `O` where it is not there."""
+    """Return the value of a key in CoNLL-U's `key=value|key=value`; `O` where it is not there."""
     for part in cell.split("|"):
         name, _, value = part.partition("=")
         if name == key:

@@ -100,7 +100,7 @@ def detect_files(
 
 
 def _suffix(path: Path) -> str:
-    """Give what files of one kind share: the end of their names, unless that is a split, as in eng.testa."""
+    """Return the end of the names of one kind of files; none where it is a split, as in eng.testa."""
     return "" if path.suffix[1:].lower() in ALIASES else path.suffix.lower()
 
 

@@ -11,7 +11,7 @@ LISTS = ("label", "labels")
 
 
 def matches(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record is one of doccano's."""
+    """Return whether a record is one of doccano's."""
     if not isinstance(record.get("text", record.get("data")), str):
         return False
     if any(_is_list_of(record.get(key), list) for key in LISTS):

@@ -10,7 +10,7 @@ NAME = "Label Studio JSON"
 
 
 def matches(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record is a task of Label Studio."""
+    """Return whether a record is a task of Label Studio."""
     if isinstance(record.get("data"), Mapping) and isinstance(record.get("annotations"), list):
         return True
     return isinstance(record.get("text"), str) and any(_is_region_list(one) for one in record.values())

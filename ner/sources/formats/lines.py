@@ -22,7 +22,7 @@ class Place:
     line: int
 
     def error(self, problem: str, remedy: str) -> PipelineError:
-        """Give the error that names this place."""
+        """Return the error that names this place."""
         return PipelineError(f"{self.path}:{self.line}: {problem}", remedy=remedy)
 
 

@@ -104,7 +104,7 @@ def _trim(span: tuple[int, int, str], text: str, place: Place) -> tuple[int, int
 def _group_words(
     words: Sequence[Range], sentences: Sequence[Sequence[Range]], text: str
 ) -> list[list[Range]]:
-    """Give words that came with the annotation the sentences of the splitter."""
+    """Cut words that came with the annotation into the sentences of the splitter."""
     ends = [sentence[0][0] for sentence in sentences[1:] if sentence]
     grouped: list[list[Range]] = [[]]
     at = 0

@@ -41,7 +41,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def name_class(value: object, names: tuple[str, ...], path: Path, row: int) -> str:
-    """Give the name of a class; -1 and -100, which stand for a tag that is not known, have none.
+    """Return the name of a class; -1 and -100, which stand for a tag that is not known, have none.
 
     Raises:
         PipelineError: If the number has no name.
@@ -76,22 +76,22 @@ def find_class_names(schema: pa.Schema, column: str) -> tuple[str, ...] | None:
 
 
 def is_text_list(kind: pa.DataType) -> bool:
-    """Tell whether a column has a list of texts a row."""
+    """Return whether a column has a list of texts a row."""
     return _is_list(kind) and is_text(kind.value_type)
 
 
 def is_number_list(kind: pa.DataType) -> bool:
-    """Tell whether a column has a list of whole numbers a row."""
+    """Return whether a column has a list of whole numbers a row."""
     return _is_list(kind) and pa.types.is_integer(kind.value_type)
 
 
 def is_span_list(kind: pa.DataType) -> bool:
-    """Tell whether a column has a list of records a row."""
+    """Return whether a column has a list of records a row."""
     return _is_list(kind) and pa.types.is_struct(kind.value_type)
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Tell whether a column is text, however it is stored."""
+    """Return whether a column is text, however it is stored."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 

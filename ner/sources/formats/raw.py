@@ -41,7 +41,7 @@ class RawSentence:
     too_deep: tuple[str, ...] = ()
 
     def place(self, position: int) -> Place:
-        """Give the place of a word."""
+        """Return the place of a word."""
         return Place(self.path, self.lines[position])
 
 
@@ -85,5 +85,5 @@ def encode_levels(
 
 
 def no_tags(n_words: int) -> list[str]:
-    """Give the tags of a sentence without an entity."""
+    """Return the tags of a sentence without an entity."""
     return [OUTSIDE] * n_words

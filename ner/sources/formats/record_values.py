@@ -5,7 +5,7 @@ from typing import Any
 
 
 def read_text(record: Mapping[str, Any], key: str) -> str:
-    """Give the text under a key.
+    """Return the text under a key.
 
     Raises:
         ValueError: If there is none, or it cannot be written in UTF-8.

@@ -11,7 +11,7 @@ KEYS = ("spans", "entities", "ents")
 
 
 def matches(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record has a text with a list of spans."""
+    """Return whether a record has a text with a list of spans."""
     return isinstance(record.get("text"), str) and any(isinstance(record.get(key), list) for key in KEYS)
 
 

@@ -13,7 +13,7 @@ INNER_KEYS = ("nested_ner_tags", "inner")
 
 
 def matches(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record has a list of words and a list of tags."""
+    """Return whether a record has a list of words and a list of tags."""
     words = next((record[key] for key in WORD_KEYS if isinstance(record.get(key), list)), None)
     tags = next((record[key] for key in TAG_KEYS if isinstance(record.get(key), list)), None)
     return words is not None and tags is not None and all(isinstance(word, str) for word in words)

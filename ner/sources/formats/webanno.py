@@ -23,7 +23,7 @@ FEATURES = ("value", "identifier")  # of WebAnno's own layer of named entities
 
 
 def is_webanno(line: str) -> bool:
-    """Tell whether a file's first line is one of this format."""
+    """Return whether a file's first line is one of this format."""
     return line.startswith(FIRST_LINE)
 
 

@@ -12,7 +12,7 @@ SENTENCE = re.compile(rf"{WORD}( {WORD})* *")
 
 
 def is_wikiner(line: str) -> bool:
-    """Tell whether a line is a sentence of this format."""
+    """Return whether a line is a sentence of this format."""
     return SENTENCE.fullmatch(line) is not None
 
 
