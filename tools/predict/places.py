@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ner.core.errors import PipelineError
+from tools.predict.console import say
 from tools.predict.input_rows import STDIN, SUFFIXES, InputFormat, find_format
 from tools.predict.output_formats import LINE_FORMATS, OutputFormat
 
@@ -42,6 +43,20 @@ class Inputs:
         counts = [(self.n_hidden, "hidden"), (len(self.left_out), "that cannot be read")]
         told = [f"{n} {what}" for n, what in counts if n]
         return [*lines, f"Left out of the input: {', '.join(told)}"] if told else []
+
+
+def find_inputs(paths: Sequence[Path], form: InputFormat | None) -> Inputs:
+    """List the files to read, tell what is left out, and see that the format of each is known.
+
+    Raises:
+        PipelineError: If a file is not there, nothing is left to read, or a name tells no format.
+    """
+    inputs = list_inputs(paths)
+    for line in inputs.describe_left_out():
+        say(line)
+    for path in inputs.files:
+        find_input_format(path, form)  # before the tagger is loaded, and before hours of work
+    return inputs
 
 
 def list_inputs(paths: Sequence[Path]) -> Inputs:
@@ -170,6 +185,15 @@ def check_output(output: Path | None, form: OutputFormat, inputs: Inputs, *, res
             f"--resume cannot go on with {output or 'standard output'} ({form}).",
             remedy=f"name a file with --output, in one of the formats {', '.join(LINE_FORMATS)}.",
         )
+    check_places(output, inputs)
+
+
+def check_places(output: Path | None, inputs: Inputs) -> None:
+    """Refuse streams that are closed, a folder, and an output that is read.
+
+    Raises:
+        PipelineError: Names the option or the stream.
+    """
     if output and output.is_dir():
         raise PipelineError(f"--output {output}: a folder.", remedy="name a file in it.")
     if output is None and sys.stdout is None:

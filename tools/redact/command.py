@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections import Counter
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -13,19 +12,14 @@ from typing import Annotated
 import typer
 
 from ner.core.errors import PipelineError
-from ner.core.files import whole_file, write_text
+from ner.core.files import whole_file
 from ner.text.text_tagger import Levels
-from tools.predict.command import (
-    ROWS_PER_CHUNK,
-    RowFilter,
-    chunk_rows,
-    expand_folders,
-    load,
-    say,
-    show_progress,
-)
-from tools.predict.input_rows import STDIN, InputFormat, Meter, find_format, read_arguments, read_rows
-from tools.predict.output_formats import NEEDS_ESCAPE, picture_controls
+from tools.predict.console import quiet_end, say, write_result
+from tools.predict.input_rows import STDIN, InputFormat
+from tools.predict.options import TAGGER_DIR, Files, Format, Output, Tagger, Texts
+from tools.predict.output_formats import NEEDS_ESCAPE
+from tools.predict.places import check_places, find_inputs
+from tools.predict.tagging import RowFilter, load, read_inputs, tag_rows
 from tools.redact.redaction import (
     UNSURE,
     KnownNames,
@@ -59,15 +53,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 
 @app.command()
+@quiet_end()
 def redact(
-    text: Annotated[
-        list[str] | None, typer.Argument(help="Texts; without any, and without --file: standard input.")
-    ] = None,
-    file: Annotated[
-        list[Path] | None,
-        typer.Option(help="A .txt, .jsonl, .conll, .tsv (each also .gz) or .parquet file; - is stdin."),
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
+    text: Texts = None,
+    file: Files = None,
+    output: Output = None,
     form: Annotated[
         RedactedFormat | None,
         typer.Option(
@@ -93,12 +83,8 @@ def redact(
         bool,
         typer.Option("--found-only", help="Leave other mentions of a name that was found once."),
     ] = False,
-    input_format: Annotated[
-        InputFormat | None, typer.Option(help="Instead of telling it from the files' names.")
-    ] = None,
-    model: Annotated[Path, typer.Option(help="The tagger: models/ner, or an ONNX export.")] = Path(
-        "models/ner"
-    ),
+    input_format: Format = None,
+    model: Tagger = TAGGER_DIR,
 ) -> None:
     """Replace names in texts by placeholders, such as [PER].
 
@@ -108,17 +94,12 @@ def redact(
     and a doubtful word becomes [UNSURE]; raise --min-outside-score to 0.9 or more to miss fewer. Telephone
     numbers, dates, e-mail and street numbers are no names and stay. Read the result before you pass it on.
     """
-    files = list(file or ([] if text else [STDIN]))
-    check_files(output, mapping, files, is_numbered=numbered)
-    files = expand_folders(files)
-    for path in files:
-        if path != STDIN and not path.is_file():
-            raise PipelineError(f"{path}: no such file.", remedy="correct --file.")
-        if path != STDIN and input_format is None:
-            find_format(path)
+    inputs = find_inputs(file or ([] if text else [STDIN]), input_format)
+    check_places(output, inputs)
+    check_mapping(mapping, output, is_numbered=numbered)
     form = form or (RedactedFormat.JSONL if output and output.suffix == ".jsonl" else RedactedFormat.TEXT)
     found, names = find_names(
-        text or [], files, input_format, model, labels=label or [], min_outside=min_outside_score
+        text or [], inputs.files, input_format, model, labels=label or [], min_outside=min_outside_score
     )
     placeholders = Placeholders(is_numbered=numbered, texts=(one.text for one in found))
     lines = []
@@ -130,12 +111,7 @@ def redact(
         lines.append(format_row(redacted, placed, form))
     if mapping:
         write_mapping(mapping, placeholders.originals)  # first: without it, numbers lead nowhere
-    if output:
-        write_text(output, "".join(lines))
-    else:
-        shown = map(picture_controls, lines) if sys.stdout.isatty() else lines
-        sys.stdout.buffer.write("".join(shown).encode("utf-8"))
-        sys.stdout.flush()
+    write_result(output, "".join(lines))
     say(summarise(len(lines), counts))
 
 
@@ -160,25 +136,19 @@ def find_names(
             raise PipelineError(
                 f"--label {label}: the tagger knows no such label.", remedy=f"choose of {', '.join(known)}."
             )
-    meter = Meter(None if STDIN in files else sum(path.stat().st_size for path in files))
-    rows = RowFilter(is_skipping=False).pass_good(
-        chain(read_arguments(texts), *(read_rows(path, input_format, meter) for path in files))
-    )
+    rows, meter = read_inputs(texts, files, input_format, RowFilter(is_skipping=False))
     found: list[Found] = []
     names = KnownNames()
-    with show_progress(meter, is_shown=True) as advance:
-        for chunk in chunk_rows(rows, ROWS_PER_CHUNK):
-            for tagged in tagger.tag_split([(row.text, row.split()) for row in chunk]):
-                mentions = list_mentions(tagged, labels=labels, min_outside=min_outside)
-                found.append(Found(tagged.text, mentions))
-                for one in mentions:
-                    if one.label != UNSURE:
-                        names.add(tagged.text[one.start : one.end], one.label)
-            advance(len(found))
+    for _, tagged in chain.from_iterable(tag_rows(tagger, rows, meter)):
+        mentions = list_mentions(tagged, labels=labels, min_outside=min_outside)
+        found.append(Found(tagged.text, mentions))
+        for one in mentions:
+            if one.label != UNSURE:
+                names.add(tagged.text[one.start : one.end], one.label)
     return found, names
 
 
-def check_files(output: Path | None, mapping: Path | None, files: list[Path], *, is_numbered: bool) -> None:
+def check_mapping(mapping: Path | None, output: Path | None, *, is_numbered: bool) -> None:
     """Refuse what would lose a file or lead nowhere, before the tagger is loaded.
 
     Raises:
@@ -195,8 +165,6 @@ def check_files(output: Path | None, mapping: Path | None, files: list[Path], *,
         )
     if mapping and output and mapping.resolve() == output.resolve():
         raise PipelineError("--mapping and --output are the same file.", remedy="name two files.")
-    if output and output.exists() and any(path.exists() and output.samefile(path) for path in files):
-        raise PipelineError(f"--output {output} is also read: it would be lost.", remedy="name another file.")
 
 
 def format_row(redacted: str, placed: list[Placed], form: RedactedFormat) -> str:

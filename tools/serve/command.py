@@ -4,14 +4,13 @@ import os
 import signal
 import socket
 import sys
-from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
 from ner.core.errors import PipelineError
-from ner.core.number_types import TaggingPrecision
+from tools.predict.options import TAGGER_DIR, Precision, SubtokensPerBatch, Tagger
 from tools.serve.limits import Limits
 from tools.serve.server import KERNEL_BACKLOG, DrainingServer
 from tools.serve.service import make_service
@@ -24,7 +23,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def serve(
-    model: Annotated[Path, typer.Option(help="Folder of the tagger.")] = Path("models/ner"),
+    model: Tagger = TAGGER_DIR,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
@@ -53,13 +52,8 @@ def serve(
         float,
         typer.Option(min=1, help="From SIGTERM or Ctrl-C to the end; what cannot be answered gets 503."),
     ] = 25.0,
-    subtokens_per_batch: Annotated[
-        int | None,
-        typer.Option(min=1, help="Most subtokens in a batch, instead of the default for the CPU or GPU."),
-    ] = None,
-    precision: Annotated[
-        TaggingPrecision, typer.Option(help="Number type to compute in; auto: the tagger's own.")
-    ] = "auto",
+    subtokens_per_batch: SubtokensPerBatch = None,
+    precision: Precision = "auto",
 ) -> None:
     """Serve a page at / and POST /predict; Ctrl-C answers what was accepted, then ends."""
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -18,6 +18,7 @@ from tests.support.capital_tagger import CapitalTagger
 from tests.support.corpora import read_sentences
 from tests.support.pipeline_clone import ROOT
 from tools.predict import command as predict
+from tools.predict import console, tagging
 
 TWEET = "RT @JensSpahn: Die #CDU und die EU-Kommission 🇪🇺 im Bundes\u00adtag"
 FORMATS = [pytest.param(form, id=form) for form in ("jsonl", "conll", "tsv")]
@@ -133,8 +134,8 @@ def test_files_and_folders_are_read_in_order():
 
 def test_rows_are_tagged_in_chunks_of_bounded_size(tagger, monkeypatch):
     """Neither many rows nor long ones fill the memory."""
-    monkeypatch.setattr(predict, "ROWS_PER_CHUNK", 3)
-    monkeypatch.setattr(predict, "CHARACTERS_PER_CHUNK", 20)
+    monkeypatch.setattr(tagging, "ROWS_PER_CHUNK", 3)
+    monkeypatch.setattr(tagging, "CHARACTERS_PER_CHUNK", 20)
     lines = ["ja"] * 7 + ["ja " * 10] * 2
     assert len(run(text="\n".join(lines)).splitlines()) == 9
     assert tagger.words_per_call == [3, 3, 11, 10]
@@ -359,11 +360,11 @@ def test_a_reader_that_has_enough_ends_the_run_quietly(finished_clone):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    process.stdin.write(b"Bonn\n" * 3 * predict.ROWS_PER_CHUNK)
+    process.stdin.write(b"Bonn\n" * 3 * tagging.ROWS_PER_CHUNK)
     process.stdin.close()
     assert json.loads(process.stdout.readline())["text"] == "Bonn"
     process.stdout.close()
-    assert process.wait() == predict.PIPE_CLOSED
+    assert process.wait() == console.PIPE_CLOSED
     assert process.stderr.read() == b""
 
 
@@ -375,6 +376,13 @@ def test_a_reader_that_has_enough_ends_the_run_quietly(finished_clone):
         pytest.param("predict --output t.txt < t.txt", "--output t.txt is also read", id="stdin-is-output"),
         pytest.param("predict --output t.txt --file /dev/stdin < t.txt", "is also read", id="dev-stdin"),
         pytest.param("predict --file t.txt >> t.txt", "standard output is also read", id="stdout-is-input"),
+        pytest.param("redact --file t.txt >&-", "standard output is closed", id="redact-stdout"),
+        pytest.param("redact --output t.txt < t.txt", "--output t.txt is also read", id="redact-output"),
+        pytest.param("redact --file t.txt >> t.txt", "standard output is also read", id="redact-append"),
+        pytest.param("redact --file . --output new.txt", "which is read", id="redact-output-in-folder"),
+        pytest.param("doubtful <&-", "standard input is closed", id="doubtful-stdin"),
+        pytest.param("doubtful --output t.txt < t.txt", "--output t.txt is also read", id="doubtful-output"),
+        pytest.param("doubtful --file . --output new", "which is read", id="doubtful-output-in-folder"),
     ],
 )
 def test_streams_that_cannot_be_used_are_told_in_one_line(command, message, tmp_path):
@@ -400,4 +408,4 @@ def test_an_interrupted_run_ends_quietly(tagger, monkeypatch):
 
     monkeypatch.setattr(tagger, "tag_words", interrupt)
     result = CliRunner().invoke(predict.app, ["Bonn"])
-    assert (result.exit_code, result.output) == (predict.INTERRUPTED, "")
+    assert (result.exit_code, result.output) == (console.INTERRUPTED, "")

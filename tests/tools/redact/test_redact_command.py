@@ -1,6 +1,7 @@
 """Redacting from the command line."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -110,3 +111,15 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_written(arguments, messag
         run(*arguments)
     assert sorted(Path().iterdir()) == before
     assert Path("in.txt").read_text(encoding="utf-8") == "Ems\n"
+
+
+def test_a_pipe_is_read_and_a_pipe_is_written_and_stays_one():
+    """The result does not take the pipe's place: whoever reads it would wait for ever."""
+    os.mkfifo("out.pipe")
+    reader = os.open("out.pipe", os.O_RDONLY | os.O_NONBLOCK)
+    read, write = os.pipe()
+    os.write(write, b"Bad Ems\n")
+    os.close(write)
+    run("--file", f"/dev/fd/{read}", "--output", "out.pipe")
+    assert os.read(reader, 100) == b"[PER]\n"
+    assert stat.S_ISFIFO(Path("out.pipe").stat().st_mode)
