@@ -9,6 +9,7 @@ import argparse
 import logging
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -33,6 +34,9 @@ class ModelParams(Params):
 
     checkpoint: str = Field(description="A folder, a Hub id, or package://<installed package>/<folder>.")
     revision: str = Field(description="Branch, tag or commit of a Hub id; main for anything else.")
+    head: Literal["new", "keep"] = Field(
+        description="new: a fresh head; keep: go on from the checkpoint's own head, by the names of its tags."
+    )
 
 
 class CorpusStageParams(Params):
@@ -62,7 +66,11 @@ def download_checkpoint(encoder_dir: Path, origin_file: Path) -> None:
     """Run the stage `download_checkpoint`."""
     params = load_params(PARAMS_FILE, CheckpointStageParams).model
     origin = fetch_checkpoint(
-        params.checkpoint, revision=params.revision, target=encoder_dir, try_out=try_checkpoint
+        params.checkpoint,
+        revision=params.revision,
+        target=encoder_dir,
+        keeps_head=params.head == "keep",
+        try_out=try_checkpoint,
     )
     write_json(origin_file, asdict(origin))
     logger.info("%s: weights with SHA-256 %s", params.checkpoint, origin.weights_sha256)

@@ -1,4 +1,4 @@
-"""Stage `fine_tune`: train the encoder under a fresh head and keep the epoch that tags validation best.
+"""Stage `fine_tune`: train the encoder and its head and keep the epoch that tags validation best.
 
 Reads the tokenised training and validation splits (`data/tokenized`), the words and tags of the latter
 (`data/raw`) and the encoder (`models/pretrained`). Writes the tagger (`models/ner`), a summary
@@ -26,6 +26,7 @@ from ner.training.failures import check_targets
 from ner.training.freezing import freeze_layers
 from ner.training.launching import end_process, join_processes, start_launcher
 from ner.training.levels import trains_inner_level
+from ner.training.old_head import keep_old_head
 from ner.training.params import TrainParams
 from ner.training.results import CURVE, SPEED, SUMMARY, TAGGER, write_results
 from ner.training.runs import Run
@@ -105,6 +106,7 @@ def train_tagger(
     freeze_layers(model, params.train.freeze_layers)
     if has_inner_head:
         add_inner_head(model)
+    keep_old_head(model, encoder_dir)
     trainer = WordTrainer(
         model,
         training_arguments(params.train, params.seed, len(train_rows), checkpoints_dir, precision),

@@ -16,6 +16,7 @@ TOKENIZER = re.compile(
     r"tokenizer\.json|vocab\.txt|vocab\.json|merges\.txt|[^/]+\.model"
 )  # .model: SentencePiece
 OURS = ("run_config.json", "inner_head.safetensors")
+KEPT_HEAD = "kept_head.json"  # beside an encoder whose old head is trained on: the tags of its rows
 # Where DVC and the Hub's client keep contents under their hash: they may put links to them into a folder.
 STORED = re.compile(r".*/(files/md5/[0-9a-f]{2}/[0-9a-f]{30}|blobs/[0-9a-f]{40}(?:[0-9a-f]{24})?)")
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,10 +16,21 @@ from typing import Literal
 
 from safetensors import SafetensorError, safe_open
 
-from ner.core.checkpoint_files import CONFIG, INDEX, SHARD, TOKENIZER, TOKENIZER_SETTINGS, WEIGHTS, copy_files
+from ner.core.checkpoint_files import (
+    CONFIG,
+    INDEX,
+    OURS,
+    SHARD,
+    TOKENIZER,
+    TOKENIZER_SETTINGS,
+    WEIGHTS,
+    copy_files,
+    is_weights,
+)
 from ner.core.errors import PipelineError
 from ner.core.files import whole_folder
 from ner.sources.hub import ask_hub, download_files
+from ner.sources.kept_head import record_head
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +60,12 @@ class CheckpointOrigin:
 
 
 def fetch_checkpoint(
-    checkpoint: str, *, revision: str, target: Path, try_out: Callable[[Path, str], None] | None = None
+    checkpoint: str,
+    *,
+    revision: str,
+    target: Path,
+    keeps_head: bool = False,
+    try_out: Callable[[Path, str], None] | None = None,
 ) -> CheckpointOrigin:
     """Copy a pretrained encoder and its tokenizer into `target`, which appears whole or not at all.
 
@@ -58,16 +74,17 @@ def fetch_checkpoint(
             behind it pins the weights.
         revision: Branch, tag or commit on the Hub; `main` for anything else.
         target: Folder to make or replace.
+        keeps_head: Whether its head is trained on: the tags of the head's rows are then recorded.
         try_out: Is given the whole checkpoint and its name for a message, and raises where it is of no use.
 
     Raises:
         PipelineError: If the checkpoint cannot be found, is not whole, is not what was pinned, is a
-            generative model, or is refused by `try_out`.
+            generative model, has no head to keep, or is refused by `try_out`.
     """
     source, pin = _parse_checkpoint(checkpoint)
     place = f"model.checkpoint is {source!r}"
     with whole_folder(target) as staging:
-        kind, commit = _copy_checkpoint(source, revision, staging, place)
+        kind, commit = _copy_checkpoint(source, revision, staging, place, OURS if keeps_head else ())
         weights = _check_checkpoint(staging, place)
         digest = _hash_weights(weights)
         if pin not in (None, digest):
@@ -77,6 +94,8 @@ def fetch_checkpoint(
             )
         if not (staging / "tokenizer.json").is_file():
             _convert_tokenizer(staging, place)
+        if keeps_head:
+            record_head(staging, place)
         if try_out:
             try_out(staging, place)
         n_bytes = sum(path.stat().st_size for path in weights)
@@ -97,14 +116,14 @@ def _parse_checkpoint(checkpoint: str) -> tuple[str, str | None]:
 
 
 def _copy_checkpoint(
-    source: str, revision: str, staging: Path, place: str
+    source: str, revision: str, staging: Path, place: str, wanted: Collection[str]
 ) -> tuple[Literal["folder", "package", "hub"], str | None]:
-    """Copy what is needed into `staging` and tell where from."""
+    """Copy what is needed, and of `wanted` what there is, into `staging` and tell where from."""
     is_package = source.startswith("package://")
     is_path = source.startswith((".", "/", "~")) or source.count("/") > 1  # a Hub id has one slash at most
     if not (is_package or is_path or (source and Path(source).exists())):
         repo = ask_hub(source, repo_type="model", revision=revision, parameter="model.checkpoint")
-        download_files(repo, _choose_files((file.name for file in repo.files), place), staging)
+        download_files(repo, _choose_files((file.name for file in repo.files), place, wanted), staging)
         return "hub", repo.commit
     if revision != "main":
         raise PipelineError(
@@ -113,7 +132,7 @@ def _copy_checkpoint(
         )
     folder = _find_in_package(source, place) if is_package else _find_folder(source, place)
     names = (path.name for path in folder.iterdir() if path.is_file())
-    copy_files(folder, staging, _choose_files(names, place))
+    copy_files(folder, staging, _choose_files(names, place, wanted))
     return "package" if is_package else "folder", None
 
 
@@ -149,8 +168,8 @@ def _find_in_package(source: str, place: str) -> Path:
     return folder
 
 
-def _choose_files(names: Iterable[str], place: str) -> list[str]:
-    """Choose configuration, weights and tokenizer from the files at the root of a checkpoint."""
+def _choose_files(names: Iterable[str], place: str, wanted: Collection[str]) -> list[str]:
+    """Choose configuration, weights, tokenizer and `wanted` from the files at the root of a checkpoint."""
     present = sorted(names)
     weights = [WEIGHTS] if WEIGHTS in present else [name for name in present if SHARD.fullmatch(name)]
     tokenizer = [name for name in present if TOKENIZER.fullmatch(name)]
@@ -170,7 +189,7 @@ def _choose_files(names: Iterable[str], place: str) -> list[str]:
             f"{place}: it has no tokenizer.", remedy="put its tokenizer.json beside the weights."
         )
     index = [INDEX] if weights != [WEIGHTS] and INDEX in present else []
-    settings = [name for name in (CONFIG, *TOKENIZER_SETTINGS) if name in present]
+    settings = [name for name in (CONFIG, *TOKENIZER_SETTINGS, *wanted) if name in present]
     return [*settings, *index, *weights, *tokenizer]
 
 
@@ -202,7 +221,7 @@ def _check_checkpoint(folder: Path, place: str) -> list[Path]:
             "to right: no word knows what follows it.",
             remedy="choose an encoder such as BERT, RoBERTa or XLM-R.",
         )
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = sorted(path for path in folder.glob("*.safetensors") if is_weights(path.name))
     if weights != [folder / WEIGHTS]:
         index = json.loads((folder / INDEX).read_text("utf-8")) if (folder / INDEX).is_file() else {}
         listed = index.get("weight_map") if isinstance(index, dict) else None

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from ner.core.checkpoint_files import KEPT_HEAD
 from ner.core.errors import PipelineError
+from ner.sources.kept_head import refuse_head
 
 SENTENCE = ["Die", "Universität", "Jena", "liegt", "in", "Thüringen", "."]
 REMEDY = "choose another model.checkpoint: an encoder such as BERT, RoBERTa or XLM-R."
@@ -19,8 +21,8 @@ def try_checkpoint(folder: Path, place: str) -> None:
         place: Its name for a message.
 
     Raises:
-        PipelineError: If transformers cannot load it or compute with it, the result is no number, or its
-            tokenizer gives subtokens that it has no embedding for.
+        PipelineError: If transformers cannot load it or compute with it, the result is no number, its
+            tokenizer gives subtokens that it has no embedding for, or it lacks the head that is to be kept.
     """
     from transformers import AutoModelForTokenClassification, BatchEncoding  # seconds; and torch with it
     from transformers.utils import logging as transformers_logging
@@ -31,14 +33,16 @@ def try_checkpoint(folder: Path, place: str) -> None:
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         input_ids = tokenizer.encode(SENTENCE, is_pretokenized=True).ids
-        model = AutoModelForTokenClassification.from_pretrained(
+        model, found = AutoModelForTokenClassification.from_pretrained(
             folder,
             dtype="float32",
             use_safetensors=True,  # a pickle can run code when it is read
             trust_remote_code=False,
             local_files_only=True,
+            output_loading_info=True,
             ignore_mismatched_sizes=True,  # the head of another task
         )
+        random = found["missing_keys"] | {name for name, *_ in found["mismatched_keys"]}
         highest = _find_highest_id(tokenizer, input_ids)
         n_embeddings = model.get_input_embeddings().weight.shape[0]
         if highest < n_embeddings:
@@ -49,6 +53,9 @@ def try_checkpoint(folder: Path, place: str) -> None:
         raise PipelineError(
             f"{place}: transformers cannot compute with it ({type(error).__name__}: {reason}).", remedy=REMEDY
         ) from error
+    head = {name for name in random if not name.startswith(f"{model.base_model_prefix}.")}
+    if head and (folder / KEPT_HEAD).is_file():
+        raise refuse_head(place, f"its weights lack {min(head)}, or have it in another size")
     if highest >= n_embeddings:
         raise PipelineError(
             f"{place}: its tokenizer counts subtokens up to {highest}, but it has {n_embeddings} embeddings.",

@@ -96,6 +96,22 @@ def list_tags(model: PreTrainedModel) -> list[str]:
     return order_tags(model.config.id2label or {})
 
 
+def find_heads(model: PreTrainedModel) -> tuple[str, list[nn.Linear]]:
+    """Find the last layers that give the logits: the outer one and, where the model has one, the inner one.
+
+    Returns:
+        Their name in a plain checkpoint, and the layers.
+
+    Raises:
+        PipelineError: If the model's head is no linear layer.
+    """
+    for name, heads in model.named_children():
+        if isinstance(heads, TwoHeads):
+            return name, [heads.outer, heads.inner]
+    name, outer = _find_head(model)
+    return name, [outer]
+
+
 def save_heads(model: PreTrainedModel, folder: Path) -> None:
     """Write a plain checkpoint of the outer level and, where the model has one, the inner head beside it."""
     for name, heads in model.named_children():

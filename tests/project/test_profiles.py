@@ -59,7 +59,11 @@ def test_germeval14_is_the_experiment_of_the_notebook():
         }.items()
     )
     assert profile["tokenize"]["label_all_tokens"] is True
-    assert profile["model"] == {"checkpoint": "bert-base-multilingual-cased", "revision": "main"}
+    assert profile["model"] == {
+        "checkpoint": "bert-base-multilingual-cased",
+        "revision": "main",
+        "head": "new",
+    }
     source = read_yaml(ROOT / profile["data"]["source"])
     assert (source["dataset"], source["revision"]) == ("GermanEval/germeval_14", "refs/convert/parquet")
 
