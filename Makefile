@@ -118,7 +118,7 @@ $(VENV)/.ray: requirements-ray.txt $(VENV)/.dev
 	$(PIP) install --quiet -r requirements-ray.txt
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml requirements-dev.lock requirements-dev.txt requirements-onnx.txt requirements.txt $(VENV)/bin/python \
+$(VENV)/.dev: pyproject.toml requirements-dev.lock requirements-dev.txt requirements-lora.txt requirements-onnx.txt requirements.txt $(VENV)/bin/python \
 		$(if $(TORCH),FORCE)
 	@$(IN_VENV)
 	$(PIP) install --quiet --require-hashes --no-deps -r requirements-dev.lock

@@ -26,6 +26,7 @@ from ner.training.failures import check_targets
 from ner.training.freezing import freeze_layers
 from ner.training.launching import end_process, join_processes, start_launcher
 from ner.training.levels import trains_inner_level
+from ner.training.lora import add_lora, merge_lora
 from ner.training.old_head import keep_old_head
 from ner.training.params import TrainParams
 from ner.training.results import CURVE, SPEED, SUMMARY, TAGGER, write_results
@@ -103,10 +104,11 @@ def train_tagger(
     has_inner_head = trains_inner_level(params.train.levels, train_rows, tag_set)
     set_seed(params.seed)  # before the heads get their random weights
     model = load_encoder(encoder_dir, tag_set)
-    freeze_layers(model, params.train.freeze_layers)
     if has_inner_head:
         add_inner_head(model)
     keep_old_head(model, encoder_dir)
+    add_lora(model, params.train.lora)
+    freeze_layers(model, params.train.freeze_layers)
     trainer = WordTrainer(
         model,
         training_arguments(params.train, params.seed, len(train_rows), checkpoints_dir, precision),
@@ -121,6 +123,7 @@ def train_tagger(
     if checkpoint:
         logger.info("going on from %s", checkpoint)
     trainer.fit(checkpoint)
+    merge_lora(trainer.model)
     return trainer
 
 

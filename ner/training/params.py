@@ -7,6 +7,19 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from ner.core.number_types import TrainingPrecision
 from ner.core.params import Params
 
+ALL_LINEAR = "all-linear"  # peft's name for each linear layer of the encoder
+
+
+class LoraParams(Params):
+    """Section `train.lora`: adapters that are trained in place of the encoder's weights."""
+
+    rank: PositiveInt = Field(le=10_000, description="Rank of each update, such as 8.")
+    alpha: PositiveFloat = Field(description="An update is scaled by alpha / rank.")
+    dropout: float = Field(ge=0, lt=1, description="Dropout of an adapter's input, from 0 to below 1.")
+    modules: list[str] = Field(
+        min_length=1, description=f"Names of linear layers, such as [query, value]; or [{ALL_LINEAR}]."
+    )
+
 
 class TrainParams(Params):
     """Section `train`: one training run."""
@@ -24,6 +37,9 @@ class TrainParams(Params):
     )
     freeze_layers: NonNegativeInt = Field(
         description="Lowest layers of the encoder that stay as they are, with the embeddings; 0: none."
+    )
+    lora: LoraParams | None = Field(
+        description="Adapters in place of the encoder's weights: rank, alpha, dropout, modules; empty: none."
     )
     weight_decay: NonNegativeFloat = Field(description="AdamW's decay of all weights but biases and norms.")
     warmup_share: float = Field(

@@ -36,6 +36,7 @@ from ner.tagging.tagger import Tagger
 from ner.training.callbacks import CheckpointSchedule, EpochProgress, Patience, describe_epoch
 from ner.training.failures import explain_divergence, explain_memory
 from ner.training.linear_layers import linear_layers_in_bfloat16
+from ner.training.lora import merged_lora
 from ner.training.runs import seal_checkpoint
 from ner.training.sampler import LengthSampler
 from ner.windows.alignment import IGNORE_ID
@@ -183,7 +184,7 @@ class WordTrainer(Trainer):
 
     def _score_validation(self) -> dict[str, float]:
         sentences, rows = self.validation
-        with tagging_weights(self.model, self.precision.tagging):
+        with merged_lora(self.model), tagging_weights(self.model, self.precision.tagging):
             tagged = Tagger(self.model).tag(rows, [len(sentence.words) for sentence in sentences])
         pairs = list(zip(sentences, tagged.sentences, strict=True))
         scores = score_tags(

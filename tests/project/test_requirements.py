@@ -14,6 +14,7 @@ from tests.support.pipeline_clone import ROOT
 RUN_AS_COMMANDS = {"dvc", "accelerate"}  # DVC runs the stages; transformers.Trainer imports accelerate
 # Of the optional files: imported where they are asked for, with an error that names the file.
 OPTIONAL = {
+    "requirements-lora.txt": {"peft"},
     "requirements-onnx.txt": {"onnx", "onnxruntime", "onnxscript"},  # the last one by torch.onnx
     "requirements-ray.txt": {"ray"},
     "requirements-trackers.txt": {"dvclive", "mlflow-skinny", "tensorboard", "wandb"},  # by transformers

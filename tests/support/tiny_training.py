@@ -12,6 +12,7 @@ from ner.tagging.model import load_encoder
 from ner.tagging.precision import choose_precision
 from ner.training.arguments import training_arguments
 from ner.training.freezing import freeze_layers
+from ner.training.lora import add_lora
 from ner.training.trainer import WordTrainer
 from ner.windows.alignment import IGNORE_ID, NO_WORD, Window
 from ner.windows.tokenized import TokenizedWindow
@@ -25,6 +26,7 @@ TRAIN = {
     "epochs": 3,
     "patience": None,
     "freeze_layers": 0,
+    "lora": None,
     "weight_decay": 0.01,
     "warmup_share": 0.1,
     "precision": "fp32",
@@ -72,9 +74,10 @@ def make_trainer(encoder_dir, checkpoints_dir, n_rows=13, checkpoint_steps=1_000
     torch.manual_seed(params.seed)
     rows = make_rows(n_rows)
     model = load_encoder(encoder_dir, TAG_SET)
-    freeze_layers(model, params.train.freeze_layers)
     if params.train.levels == "both":
         add_inner_head(model)
+    add_lora(model, params.train.lora)
+    freeze_layers(model, params.train.freeze_layers)
     return WordTrainer(
         model,
         training_arguments(params.train, params.seed, n_rows, checkpoints_dir, precision),
