@@ -140,6 +140,7 @@ class OurTraining:
             sentences=self.sentences[:1],
             checkpoint_steps=load_params(PARAMS_FILE, RunSection).run.checkpoint_steps,
             precision=precision,
+            settings=params.train,
         )
         trainer.fit(None)
         meter.masks.pop()  # that of the sentence

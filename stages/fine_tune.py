@@ -24,6 +24,7 @@ from ner.tagging.precision import choose_precision
 from ner.training.arguments import training_arguments
 from ner.training.failures import check_targets
 from ner.training.freezing import freeze_layers
+from ner.training.head_start import start_heads
 from ner.training.launching import end_process, join_processes, start_launcher
 from ner.training.levels import trains_inner_level
 from ner.training.lora import add_lora, merge_lora
@@ -106,6 +107,7 @@ def train_tagger(
     model = load_encoder(encoder_dir, tag_set)
     if has_inner_head:
         add_inner_head(model)
+    start_heads(model, train_rows)
     keep_old_head(model, encoder_dir)
     add_lora(model, params.train.lora)
     freeze_layers(model, params.train.freeze_layers)
@@ -117,7 +119,7 @@ def train_tagger(
         sentences=read_split(raw_dir / "validation.parquet"),
         checkpoint_steps=how.checkpoint_steps,
         precision=precision,
-        patience=params.train.patience,
+        settings=params.train,
     )
     add_trackers(trainer, how.trackers, checkpoints_dir.parent.name)  # the name of the run's folder
     if checkpoint:

@@ -1,6 +1,5 @@
 """The inner level's head: a second linear layer over what the outer one reads, in a file of its own."""
 
-import math
 from pathlib import Path
 
 import torch
@@ -9,15 +8,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
-from ner.annotation.labels import OUTSIDE, order_tags
+from ner.annotation.labels import order_tags
 from ner.core.errors import PipelineError, summarise_error
 from ner.tagging.levels import INNER_TAGS, read_inner_tags
 from ner.windows.run_config import RUN_CONFIG
 
 INNER_HEAD = "inner_head.safetensors"
-# Probability of `O` with which a fresh inner head starts (Lin et al. 2017, Focal Loss, section 3.3): nearly
-# all words are outside any inner entity, and the first steps would otherwise teach the encoder only that.
-OUTSIDE_SHARE = 0.95
 INITIALIZER_RANGE = 0.02  # of a fresh head where the encoder's configuration names none, as in transformers
 
 
@@ -74,10 +70,6 @@ def add_inner_head(model: PreTrainedModel) -> None:
     nn.init.normal_(inner.weight, std=getattr(model.config, "initializer_range", INITIALIZER_RANGE))
     if inner.bias is not None:
         nn.init.zeros_(inner.bias)
-        n_others = inner.out_features - 1
-        prior = math.log(n_others * OUTSIDE_SHARE / (1 - OUTSIDE_SHARE))
-        with torch.no_grad():
-            inner.bias[list_tags(model).index(OUTSIDE)] = prior
     setattr(model, name, TwoHeads(outer, inner))
 
 

@@ -28,6 +28,10 @@ class TrainParams(Params):
         gt=0, le=1, description="Share of the training sentences to train on, above 0 and at most 1."
     )
     lr: PositiveFloat = Field(description="Peak learning rate, reached at the end of warm-up.")
+    head_lr: PositiveFloat | None = Field(description="Peak learning rate of the heads; empty: that of lr.")
+    layer_decay: float = Field(
+        gt=0, le=1, description="A layer's learning rate as a share of that of the layer above; 1: all alike."
+    )
     batch_size: PositiveInt = Field(
         le=100_000, description="Windows in an optimiser step, of all processes together."
     )

@@ -14,6 +14,7 @@ from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
 from transformers import (
     PreTrainedModel,
     PrinterCallback,
@@ -35,8 +36,10 @@ from ner.tagging.precision import Precision, tagging_weights
 from ner.tagging.tagger import Tagger
 from ner.training.callbacks import CheckpointSchedule, EpochProgress, Patience, describe_epoch
 from ner.training.failures import explain_divergence, explain_memory
+from ner.training.learning_rates import group_weights
 from ner.training.linear_layers import linear_layers_in_bfloat16
 from ner.training.lora import merged_lora
+from ner.training.params import TrainParams
 from ner.training.runs import seal_checkpoint
 from ner.training.sampler import LengthSampler
 from ner.windows.alignment import IGNORE_ID
@@ -66,7 +69,7 @@ class WordTrainer(Trainer):
         sentences: The validation split. Shape: (n_sentences,).
         checkpoint_steps: Optimiser steps between two checkpoints.
         precision: Number types of the steps and of validation.
-        patience: Epochs without a better validation F1 after which training ends; None: all are trained.
+        settings: Section `train`: learning rates by depth, and when training ends early.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class WordTrainer(Trainer):
         sentences: list[Sentence],
         checkpoint_steps: int,
         precision: Precision,
-        patience: int | None = None,
+        settings: TrainParams,
     ) -> None:
         self.model: PreTrainedModel
         super().__init__(
@@ -110,7 +113,8 @@ class WordTrainer(Trainer):
         self._loss = torch.zeros(2, device=arguments.device)  # sum over this epoch's steps, their number
         self._first_nan = torch.full((), math.inf, device=arguments.device)  # the step that had no loss
         self.add_callback(CheckpointSchedule(checkpoint_steps))
-        self.patience = Patience(patience, lambda: len(self.epoch_losses) - self.best_epoch)
+        self.settings = settings
+        self.patience = Patience(settings.patience, lambda: len(self.epoch_losses) - self.best_epoch)
         self.add_callback(self.patience)
         # Both print Python's dictionaries; `evaluate` logs a line, and above the bar on a terminal.
         self.remove_callback(PrinterCallback)
@@ -135,6 +139,13 @@ class WordTrainer(Trainer):
         self._stop_clock()
         if self.is_world_process_zero():
             self.model.load_state_dict(self.best_weights)
+
+    def create_optimizer(self, *_: object) -> Optimizer:
+        """Make the Trainer's optimiser, with learning rates by depth; the Trainer calls this once."""
+        maker, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+        groups = group_weights(self.model, self.settings, self.get_decay_parameter_names(self.model))
+        self.optimizer = maker(groups, **options)
+        return self.optimizer
 
     def _get_train_sampler(self, *_: object) -> LengthSampler:
         return self.sampler

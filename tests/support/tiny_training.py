@@ -12,6 +12,7 @@ from ner.tagging.model import load_encoder
 from ner.tagging.precision import choose_precision
 from ner.training.arguments import training_arguments
 from ner.training.freezing import freeze_layers
+from ner.training.head_start import start_heads
 from ner.training.lora import add_lora
 from ner.training.trainer import WordTrainer
 from ner.windows.alignment import IGNORE_ID, NO_WORD, Window
@@ -22,6 +23,8 @@ TAG_SET = TagSet(("O", "B-LOC", "I-LOC"))
 TRAIN = {
     "share": 1.0,
     "lr": 1e-3,
+    "head_lr": None,
+    "layer_decay": 1.0,
     "batch_size": 4,
     "epochs": 3,
     "patience": None,
@@ -76,6 +79,7 @@ def make_trainer(encoder_dir, checkpoints_dir, n_rows=13, checkpoint_steps=1_000
     model = load_encoder(encoder_dir, TAG_SET)
     if params.train.levels == "both":
         add_inner_head(model)
+    start_heads(model, rows)
     add_lora(model, params.train.lora)
     freeze_layers(model, params.train.freeze_layers)
     return WordTrainer(
@@ -86,5 +90,5 @@ def make_trainer(encoder_dir, checkpoints_dir, n_rows=13, checkpoint_steps=1_000
         sentences=make_sentences(rows[:5]),
         checkpoint_steps=checkpoint_steps,
         precision=precision,
-        patience=params.train.patience,
+        settings=params.train,
     )
