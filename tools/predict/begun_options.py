@@ -1,4 +1,4 @@
-"""The options with which an output was begun, kept beside it, so that `--resume` goes on with the same alone."""
+"""The options that an output was begun with, kept beside it: `--resume` goes on with the same alone."""
 
 import hashlib
 import json

@@ -38,16 +38,38 @@ def read_lines(path: Path) -> Iterator[Line]:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
         file.seek(0)
+        kind = TextKind.find(head)
+        if kind.is_common:
+            for number, raw in enumerate(file, start=1):
+                yield number, decode_line(raw, path, number)
+        else:
+            yield from _read_text(file, path, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class TextKind:
+    r"""How a file writes its text.
+
+    Args:
+        encoding: Its name in Python.
+        newline: What ends a line: LF, CRLF included, or the CR of old Macs.
+    """
+
+    encoding: str = "utf-8-sig"
+    newline: str = "\n"
+
+    @classmethod
+    def find(cls, head: bytes) -> "TextKind":
+        """Tell from the first bytes of a file."""
         is_utf16 = head.startswith(UTF16_MARKS)
-        text = head.decode("utf-16", errors="ignore") if is_utf16 else head.decode("utf-8", errors="ignore")
+        text = head.decode("utf-16" if is_utf16 else "utf-8", errors="ignore")
         is_old_mac = "\n" not in text and "\r" in text.rstrip("\r")
-        if is_utf16 or is_old_mac:
-            yield from _read_text(
-                file, path, "utf-16" if is_utf16 else "utf-8-sig", "\r" if is_old_mac else "\n"
-            )
-            return
-        for number, raw in enumerate(file, start=1):
-            yield number, decode_line(raw, path, number)
+        return cls("utf-16" if is_utf16 else "utf-8-sig", "\r" if is_old_mac else "\n")
+
+    @property
+    def is_common(self) -> bool:
+        """Whether it is UTF-8 whose lines LF ends, which is read and decoded line by line."""
+        return self == TextKind()
 
 
 def decode_line(raw: bytes, path: Path | str, number: int) -> str:
@@ -67,12 +89,18 @@ def decode_line(raw: bytes, path: Path | str, number: int) -> str:
         ) from error
 
 
-def _read_text(file: io.BufferedReader, path: Path, encoding: str, newline: str) -> Iterator[Line]:
+def _read_text(file: io.BufferedReader, path: Path, kind: TextKind) -> Iterator[Line]:
     number = 0
+    stream = io.TextIOWrapper(file, encoding=kind.encoding, newline=kind.newline)
     try:
-        for number, text in enumerate(io.TextIOWrapper(file, encoding=encoding, newline=newline), start=1):
-            yield number, text.removesuffix(newline).removesuffix("\r")
+        for number, text in enumerate(stream, start=1):
+            yield number, text.removesuffix(kind.newline).removesuffix("\r")
     except UnicodeError as error:
-        raise Place(path, number + 1).error(
-            f"from here on the file is not {encoding.removesuffix('-sig').upper()}.", "save it as UTF-8."
-        ) from error
+        raise undecodable(path, number + 1, kind) from error
+
+
+def undecodable(path: Path | str, number: int, kind: TextKind) -> PipelineError:
+    """Return the error of a line that is not in the encoding that the file began with."""
+    return Place(path, number).error(
+        f"from here on the file is not {kind.encoding.removesuffix('-sig').upper()}.", "save it as UTF-8."
+    )

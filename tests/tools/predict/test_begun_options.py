@@ -83,9 +83,7 @@ def test_an_output_whose_options_are_not_known_is_refused(damage, begun, tmp_pat
     record = tmp_path / ".out.jsonl.options.json"
     kept = record.read_bytes()
     record.unlink() if damage is None else record.write_text(damage, encoding="utf-8")
-    with pytest.raises(
-        PipelineError, match="are not known: .out.jsonl.options.json is gone or damaged"
-    ) as error:
+    with pytest.raises(PipelineError, match=r"not known: \.out\.jsonl\.options\.json is gone or") as error:
         run(*COMMAND, "--min-score", "0.5", "--resume")
     assert "put that file back, or leave --resume out" in str(error.value)
     record.write_bytes(kept)
