@@ -14,8 +14,8 @@ from ner.evaluation.source_groups import group_sources
 from ner.evaluation.suspects import list_suspects
 
 SUSPECT_COLUMNS = [
-    "quality", "split", "sentence", "level", "kind", "gold", "gold_label", "predicted", "predicted_label", "score",
-    "words",
+    "quality", "split", "sentence", "level", "kind", "gold", "gold_label", "predicted", "predicted_label",
+    "score", "words",
 ]  # fmt: skip
 GROUP_LIMIT = 5  # longer entities share a row, `5+`
 

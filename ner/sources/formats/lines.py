@@ -63,37 +63,59 @@ def read_lines(path: Path, encoding: str = UTF8) -> Iterator[Line]:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
         file.seek(0)
+        kind = TextKind.find(head, encoding)
+        if kind.is_common:
+            for number, raw in enumerate(file, start=1):
+                yield number, decode_line(raw, path, number, SAY_ENCODING)
+        else:
+            yield from _read_text(file, path, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class TextKind:
+    r"""How a file writes its text.
+
+    Args:
+        encoding: Its name in Python.
+        newline: What ends a line: LF, CRLF included, or the CR of old Macs.
+    """
+
+    encoding: str = "utf-8-sig"
+    newline: str = "\n"
+
+    @classmethod
+    def find(cls, head: bytes, encoding: str = UTF8) -> "TextKind":
+        """Tell from the first bytes of a file; a mark says more than `encoding`."""
         if head.startswith(UTF16_MARKS):
             encoding = "utf-16"
-        elif head.startswith(UTF8_MARK) or encoding.lower() in {"utf8", UTF8}:
-            encoding = UTF8
+        elif head.startswith(UTF8_MARK) or codecs.lookup(encoding).name == UTF8:
+            encoding = "utf-8-sig"
         text = head.decode(encoding, errors="ignore")
         is_old_mac = "\n" not in text and "\r" in text.rstrip("\r")
-        if encoding != UTF8 or is_old_mac:
-            newline = "\r" if is_old_mac else "\n"
-            yield from _read_text(file, path, "utf-8-sig" if encoding == UTF8 else encoding, newline)
-            return
-        for number, raw in enumerate(file, start=1):
-            yield number, decode_line(raw, path, number, SAY_ENCODING)
+        return cls(encoding, "\r" if is_old_mac else "\n")
+
+    @property
+    def is_common(self) -> bool:
+        """Whether it is UTF-8 whose lines LF ends, which is read and decoded line by line."""
+        return self == TextKind()
 
 
 def read_text(path: Path, encoding: str = UTF8) -> str:
-    """Read a whole file, its line ends as they are.
+    """Read a whole file, its line ends as they are; a mark of UTF-8 stays, since characters are counted.
 
     Raises:
         PipelineError: If it is not in its encoding.
     """
     content = path.read_bytes()
-    if content.startswith(UTF16_MARKS):
-        encoding = "utf-16"
-    elif content.startswith(UTF8_MARK):
-        encoding = UTF8
+    kind = TextKind.find(content[:HEAD_BYTES], encoding)
+    name = kind.encoding.removesuffix("-sig")
     try:
-        return content.decode(encoding)
+        return content.decode(name)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise Place(path, line).error(
-            f"byte {error.start + 1} (0x{content[error.start]:02x}) is not {encoding.upper()}.", SAY_ENCODING
+            f"byte {error.start + 1} of the file (0x{content[error.start]:02x}) is not {name.upper()}.",
+            SAY_ENCODING,
         ) from error
 
 
@@ -114,12 +136,20 @@ def decode_line(raw: bytes, path: Path | str, number: int, remedy: str = CONVERT
         ) from error
 
 
-def _read_text(file: io.BufferedReader, path: Path, encoding: str, newline: str) -> Iterator[Line]:
+def _read_text(file: io.BufferedReader, path: Path, kind: TextKind) -> Iterator[Line]:
     number = 0
+    stream = io.TextIOWrapper(file, encoding=kind.encoding, newline=kind.newline)
     try:
-        for number, text in enumerate(io.TextIOWrapper(file, encoding=encoding, newline=newline), start=1):
-            yield number, text.removesuffix(newline).removesuffix("\r")
+        for number, text in enumerate(stream, start=1):
+            yield number, text.removesuffix(kind.newline).removesuffix("\r")
     except UnicodeError as error:
-        raise Place(path, number + 1).error(
-            f"from here on the file is not {encoding.removesuffix('-sig').upper()}.", SAY_ENCODING
-        ) from error
+        raise undecodable(path, number + 1, kind, SAY_ENCODING) from error
+
+
+def undecodable(
+    path: Path | str, number: int, kind: TextKind, remedy: str = "save it as UTF-8."
+) -> PipelineError:
+    """Return the error of a line that is not in the encoding that the file began with."""
+    return Place(path, number).error(
+        f"from here on the file is not {kind.encoding.removesuffix('-sig').upper()}.", remedy
+    )

@@ -136,7 +136,7 @@ def test_brat_is_read_in_another_encoding(tmp_path):
         (tmp_path / split).mkdir()
         (tmp_path / split / "a.txt").write_bytes("Köln ist".encode("latin-1"))
         (tmp_path / split / "a.ann").write_bytes("T1\tLOC 0 4\tKöln\n".encode("latin-1"))
-    with pytest.raises(PipelineError, match=r"a\.txt:1: byte 2 .* data\.encoding"):
+    with pytest.raises(PipelineError, match=r"a\.txt:1: byte 2 of the file .* data\.encoding"):
         read(tmp_path)
     assert read(tmp_path, encoding="latin-1")[1]["test"][0].words == ["Köln", "ist"]
 
