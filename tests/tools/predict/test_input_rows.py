@@ -169,7 +169,7 @@ def test_standard_input_is_read_as_it_is_told(monkeypatch):
         pytest.param(
             "a.jsonl", b'{"text": "Gut"}\n{"tokens": []}\n{"text": "Gut"}', ":2: a sentence w", id="none"
         ),
-        pytest.param("a.conll", b"Gut O\n\nSo O\nso O O\n\nGut O\n", ":4: 3 columns", id="columns"),
+        pytest.param("a.conll", b"Gut O\n\nSo O\nso O O\n\nGut O\n", ":4: 'so O O' has 3", id="columns"),
         pytest.param("a.conll", b"Gut O\n\nSo O\n\xff O\n\nGut O\n", ":4: byte 1", id="bytes-in-a-sentence"),
         pytest.param(
             "a.tsv",
