@@ -58,7 +58,7 @@ from ner.core.errors import PipelineError
 from ner.core.files import write_json
 from ner.core.params import load_params
 from ner.onnx.export import PACKAGES
-from ner.sources.corpus import read_splits
+from ner.sources.conversion import read_splits
 from ner.tagging.devices import find_device, has_accelerator, name_device
 from ner.text.splitting import split_text
 from ner.windows.splits import SplitCounts, check_lengths, tokenize_split

@@ -24,7 +24,7 @@ from ner.annotation.sentences import Sentence
 from ner.core.command import run_command
 from ner.core.errors import PipelineError
 from ner.core.files import write_text
-from ner.sources.corpus import read_splits
+from ner.sources.conversion import read_splits
 from ner.sources.formats.columns import format_columns
 from ner.text.splitting import split_text
 

@@ -18,9 +18,10 @@ from ner.core.command import run_command
 from ner.core.files import write_json
 from ner.core.inputs import guard_inputs
 from ner.core.params import Params, load_params
-from ner.sources.corpus import open_corpus, write_corpus
+from ner.sources.corpus import open_corpus
 from ner.sources.pretrained import fetch_checkpoint
 from ner.sources.settings import DataParams
+from ner.sources.storing import write_corpus
 from ner.sources.trial import try_checkpoint
 from ner.text.splitting import split_text
 

@@ -3,7 +3,7 @@
 Reads the tagger (`models/ner`), the corpus (`data/raw`), its windows (`data/tokenized`) and its gold
 counts (`metrics/data.json`). Writes the predictions (`data/predictions`), the headline
 (`metrics/evaluate.json`), everything else that was scored (`metrics/scores.json`), tables of the test
-split as CSV, and the speed.
+split and suspect gold annotation of both splits as CSV, and the speed.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from ner.evaluation.checks import check_complete, check_training_params
 from ner.evaluation.details import describe_split
 from ner.evaluation.headline import Headline
 from ner.evaluation.predictions import list_predictions, write_predictions
-from ner.evaluation.score_files import read_entity_texts, write_evaluation_speed, write_tables
+from ner.evaluation.score_files import read_entity_texts, write_evaluation_speed, write_suspects, write_tables
 from ner.evaluation.splits import score_split
 from ner.tagging.precision import describe_precision
 from ner.tagging.tagger import Tagger
@@ -85,9 +85,10 @@ def evaluate(
     tag_set = tagger.tag_set
     del tagger  # its memory serves what writes tables: pandas and scikit-learn are loaded from here on
 
+    predictions = {name: list_predictions(split) for name, split in splits.items()}
     with whole_folder(predictions_dir) as folder:
-        for name, split in splits.items():
-            write_predictions(folder / f"{name}.parquet", list_predictions(split))
+        for name, one in predictions.items():
+            write_predictions(folder / f"{name}.parquet", one)
     bootstrap = {"n_samples": params.bootstrap_samples, "seed": params.bootstrap_seed}
     details = {name: describe_split(split, tag_set, **bootstrap) for name, split in splits.items()}
     headlines = {
@@ -95,12 +96,14 @@ def evaluate(
         for name, split in splits.items()
     }
     write_tables(tables_dir, splits["test"], read_entity_texts(raw_dir / "train.parquet"))
+    write_suspects(tables_dir, predictions)
     write_json(scores_file, details)
     write_json(headline_file, {name: headline.to_dict() for name, headline in headlines.items()})
     write_evaluation_speed(speed_file, list(splits.values()), seconds, precision)
-    for name, one in headlines.items():
-        both = f", both levels {one.m1_f1:.4f}" if one.m1_f1 is not None else ""
-        logger.info("%s: F1 %.4f (95 %%: %.4f to %.4f)%s", name, one.f1, one.f1_low, one.f1_high, both)
+    for name, headline in headlines.items():
+        both = f", both levels {headline.m1_f1:.4f}" if headline.m1_f1 is not None else ""
+        interval = headline.f1, headline.f1_low, headline.f1_high
+        logger.info("%s: F1 %.4f (95 %%: %.4f to %.4f)%s", name, *interval, both)
 
 
 def main() -> None:

@@ -50,7 +50,9 @@ STYLES = {
     "PER_B": re.compile(r"(?P<label>.+)_(?P<letter>[BIESLUM])", re.IGNORECASE | re.DOTALL),
 }
 BARE = "PER"
-LETTER_ALONE = re.compile(r"[BIESLUM]", re.IGNORECASE)
+LETTER_ALONE = "B"  # a corpus of one label that its tags do not name, as BioBERT's
+UNNAMED = "ENTITY"  # that label
+SHAPES = {**STYLES, LETTER_ALONE: re.compile(r"(?P<letter>[BIESLUM])(?P<label>)", re.IGNORECASE)}
 
 
 class SchemeError(Exception):
@@ -73,7 +75,7 @@ class TagReading:
 
     Args:
         scheme: The scheme that they are written in.
-        style: Where the letter stands, a key of `STYLES`, or `BARE`.
+        style: Where the letter stands, a key of `SHAPES`, or `BARE`.
     """
 
     scheme: Scheme
@@ -93,14 +95,14 @@ class TagReading:
             return "", ""
         if self.style == BARE:
             return "I", tag
-        found = STYLES[self.style].fullmatch(tag)
+        found = SHAPES[self.style].fullmatch(tag)
         if found is None or found["letter"].upper() not in ALPHABETS[self.scheme]:
             raise SchemeError(
                 tag,
                 f"{tag!r} is no {self.scheme.upper()} tag.",
                 f"write {self.describe()} as everywhere else.",
             )
-        return found["letter"].upper(), found["label"]
+        return found["letter"].upper(), found["label"] or UNNAMED
 
     def convert(self, previous: str | None, tag: str) -> tuple[str, bool]:
         """Return a tag as IOB2, its label as it stands, and whether it is stray.
@@ -200,7 +202,7 @@ def find_reading(pairs: dict[Pair, int], scheme: Scheme | None = None) -> TagRea
         return reading
     if style == BARE:
         return TagReading(Scheme.IO, BARE)
-    letters = {found["letter"].upper() for tag in tags if (found := STYLES[style].fullmatch(tag))}
+    letters = {found["letter"].upper() for tag in tags if (found := SHAPES[style].fullmatch(tag))}
     fitting = _fits(letters)
     if not fitting:
         odd = min(letters, key=lambda one: (not _fits(letters - {one}), _count_letter(tags, style, one), one))
@@ -221,12 +223,18 @@ def _fits(letters: set[str]) -> list[Scheme]:
 
 
 def _letter(tag: str, style: str) -> str:
-    found = STYLES[style].fullmatch(tag)
+    found = SHAPES[style].fullmatch(tag)
     return found["letter"].upper() if found else ""
 
 
 def _count_letter(tags: dict[str, int], style: str, letter: str) -> int:
     return sum(n for tag, n in tags.items() if _letter(tag, style) == letter)
+
+
+def _are_letters(tags: Iterable[str]) -> bool:
+    """Return whether tags are the letters of a scheme, which have a B, without a label."""
+    letters = {tag.upper() for tag in tags}
+    return "B" in letters and bool(_fits(letters))
 
 
 def _find_style(tags: dict[str, int], scheme: Scheme | None) -> str:
@@ -235,6 +243,8 @@ def _find_style(tags: dict[str, int], scheme: Scheme | None) -> str:
             return style
     if scheme is Scheme.IO:
         return BARE
+    if tags and _are_letters(tags):
+        return LETTER_ALONE
     lettered = {style: [tag for tag in tags if shape.fullmatch(tag)] for style, shape in STYLES.items()}
     style = max(lettered, key=lambda one: len(lettered[one]))
     if scheme is not None or lettered[style]:
@@ -244,11 +254,6 @@ def _find_style(tags: dict[str, int], scheme: Scheme | None) -> str:
             odd,
             f"{odd!r} is no tag like the others, such as {(lettered[style] or ['B-PER'])[0]!r}.",
             f"write {known.describe()}; where the tags are bare labels, set data.scheme to io.",
-        )
-    if tags and all(LETTER_ALONE.fullmatch(tag) for tag in tags):
-        odd = min(tags)
-        raise SchemeError(
-            odd, f"{odd!r} says no label.", "write the label too, as in B-PER; one label for all will do."
         )
     return BARE
 

@@ -20,7 +20,8 @@ class PipelineError(Exception):
         if len(problem) > LONGEST_PROBLEM:
             problem = f"{problem[: LONGEST_PROBLEM // 2]} … {problem[-LONGEST_PROBLEM // 2 :]}"
         # A library's reason that is quoted in `problem` may have several lines.
-        super().__init__(escape_controls(" ".join(f"{problem} Remedy: {remedy}".splitlines())))
+        line = " ".join(f"{problem} Remedy: {remedy}".splitlines())
+        super().__init__(escape_controls(line).replace("\t", r"\t"))
 
 
 def summarise_error(error: BaseException) -> str:

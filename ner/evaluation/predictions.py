@@ -20,14 +20,14 @@ SCHEMA = pa.schema(
         "gold": pa.list_(pa.string()),
         "predicted": pa.list_(pa.string()),
         "score": pa.list_(pa.float32()),
+        "label_quality": pa.list_(pa.float32()),
     }
 )
-
-
 INNER_FIELDS = [
     pa.field("gold_inner", pa.list_(pa.string())),
     pa.field("predicted_inner", pa.list_(pa.string())),
     pa.field("score_inner", pa.list_(pa.float32())),
+    pa.field("label_quality_inner", pa.list_(pa.float32())),
 ]  # of a tagger that knows the inner level
 
 
@@ -41,10 +41,13 @@ class Prediction:
         gold: Tags of the outer level. Shape: (n_words,).
         predicted: The tagger's tags, valid IOB2. Shape: (n_words,).
         scores: Probability of each predicted tag, from 0 to 1. Shape: (n_words,).
-        gold_inner: As `gold`, of the inner level; this and the next two are None where the corpus or the
+        label_quality: How well each word's gold tag goes with the tagger, from 0 to 1; None where it was
+            not measured. Shape: (n_words,).
+        gold_inner: As `gold`, of the inner level; this and the next three are None where the corpus or the
             tagger knows the outer level alone. Shape: (n_words,).
         predicted_inner: As `predicted`, of the inner level. Shape: (n_words,).
         scores_inner: As `scores`, of the inner level. Shape: (n_words,).
+        label_quality_inner: As `label_quality`, of the inner level. Shape: (n_words,).
     """
 
     id: str
@@ -52,9 +55,11 @@ class Prediction:
     gold: list[str]
     predicted: list[str]
     scores: list[float]
+    label_quality: list[float] | None = None
     gold_inner: list[str] | None = None
     predicted_inner: list[str] | None = None
     scores_inner: list[float] | None = None
+    label_quality_inner: list[float] | None = None
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
@@ -65,6 +70,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
         "gold": [one.gold for one in predictions],
         "predicted": [one.predicted for one in predictions],
         "score": [one.scores for one in predictions],
+        "label_quality": [one.label_quality for one in predictions],
     }
     schema = SCHEMA
     if predictions and all(one.predicted_inner is not None for one in predictions):
@@ -73,6 +79,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
             "gold_inner": [one.gold_inner for one in predictions],
             "predicted_inner": [one.predicted_inner for one in predictions],
             "score_inner": [one.scores_inner for one in predictions],
+            "label_quality_inner": [one.label_quality_inner for one in predictions],
         }
     with whole_file(path) as temporary:
         pq.write_table(pa.table(columns, schema=schema), temporary)
@@ -105,7 +112,12 @@ def list_predictions(split: EvaluatedSplit) -> list[Prediction]:
             sentence.outer,
             words.tags,
             words.scores,
-            *((sentence.inner, words.inner.tags, words.inner.scores) if split.inner and words.inner else ()),
+            words.label_quality,
+            *(
+                (sentence.inner, words.inner.tags, words.inner.scores, words.inner.label_quality)
+                if split.inner and words.inner
+                else ()
+            ),
         )
         for sentence, words in zip(split.sentences, split.tagged.sentences, strict=True)
     ]

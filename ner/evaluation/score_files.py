@@ -1,6 +1,6 @@
 """The tables of the test split as CSV files, and the speed of tagging."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from ner.annotation.sentences import iterate_split
 from ner.annotation.spans import decode_spans
 from ner.core.files import write_text
 from ner.core.speed import write_speed
+from ner.evaluation.predictions import Prediction
 from ner.evaluation.splits import EvaluatedSplit
 from ner.windows.alignment import NO_WORD
 
@@ -47,6 +48,14 @@ def write_tables(folder: Path, split: EvaluatedSplit, trained_names: set[str]) -
     }
     for name, table in contents.items():
         write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+
+
+def write_suspects(folder: Path, splits: Mapping[str, Sequence[Prediction]]) -> None:
+    """Write the mistakes that may be the corpus's own, all evaluated splits together."""
+    from ner.evaluation import tables
+
+    table = tables.tabulate_suspects(splits)
+    write_text(folder / "suspects.csv", table.to_csv(index=False, lineterminator="\n"))
 
 
 def write_evaluation_speed(

@@ -9,8 +9,14 @@ from ner.annotation.counts import Counts, score_groups
 from ner.annotation.spans import Span
 from ner.evaluation.calibration import Calibration
 from ner.evaluation.mistakes import NO_LABEL, Pairing, list_label_pairs
+from ner.evaluation.predictions import Prediction
 from ner.evaluation.source_groups import group_sources
+from ner.evaluation.suspects import list_suspects
 
+SUSPECT_COLUMNS = [
+    "quality", "split", "sentence", "level", "kind", "gold", "gold_label", "predicted", "predicted_label",
+    "score", "words",
+]  # fmt: skip
 GROUP_LIMIT = 5  # longer entities share a row, `5+`
 
 
@@ -38,6 +44,36 @@ def tabulate_mistakes(pairings: Iterable[Pairing]) -> pd.DataFrame:
     )
     rows = sorted(((*key, n) for key, n in counter.items()), key=lambda row: (-row[-1], row))
     return pd.DataFrame(rows, columns=["kind", "gold", "predicted", "entities"])
+
+
+def tabulate_suspects(splits: Mapping[str, Sequence[Prediction]]) -> pd.DataFrame:
+    """Make one row a mistake, the least believable gold annotation first, all splits and levels together."""
+    suspects = [
+        (one, split, level)
+        for split, predictions in splits.items()
+        for level in ("outer", "inner")
+        for one in list_suspects(predictions, is_inner=level == "inner")
+    ]
+    rows = []
+    for suspect, split, level in sorted(suspects, key=lambda one: one[0].rank):
+        gold, predicted = suspect.pairing.gold, suspect.pairing.predicted
+        sentence = splits[split][suspect.pairing.sentence]
+        rows.append(
+            {
+                "quality": "" if suspect.quality is None else f"{suspect.quality:.6f}",
+                "split": split,
+                "sentence": sentence.id,
+                "level": level,
+                "kind": suspect.pairing.kind,
+                "gold": _cut(sentence, gold),
+                "gold_label": gold.label if gold else NO_LABEL,
+                "predicted": _cut(sentence, predicted),
+                "predicted_label": predicted.label if predicted else NO_LABEL,
+                "score": f"{suspect.score:.4f}",
+                "words": " ".join(sentence.words),
+            }
+        )
+    return pd.DataFrame(rows, columns=SUSPECT_COLUMNS)
 
 
 def tabulate_calibration(calibration: Calibration) -> pd.DataFrame:
@@ -95,6 +131,10 @@ def tabulate_groups(
         table.insert(0, "property", name)
         tables.append(table)
     return pd.concat(tables)
+
+
+def _cut(sentence: Prediction, span: Span | None) -> str:
+    return " ".join(sentence.words[span.start : span.end]) if span else ""
 
 
 def _limit(number: int) -> str:

@@ -1,13 +1,13 @@
-"""Sentences worth looking at: random ones, and those with the most confident mistakes."""
+"""Sentences worth looking at: random ones, and mistakes that may be the corpus's own."""
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import mean
 
 from ner.annotation.spans import Span, decode_spans
-from ner.evaluation.mistakes import MISTAKE_KINDS, Kind, Pairing, pair_spans
+from ner.evaluation.mistakes import MISTAKE_KINDS, Kind, Pairing
 from ner.evaluation.predictions import Prediction
+from ner.evaluation.suspects import list_suspects
 from ner.reporting.highlight import Segment, find_focus, highlight_spans
 
 
@@ -49,28 +49,21 @@ def pick_random(predictions: Sequence[Prediction], n_examples: int, seed: int) -
 def pick_mistakes(
     predictions: Sequence[Prediction], n_examples: int, *, is_inner: bool = False
 ) -> dict[Kind, list[Example]]:
-    """Pick the sentences with the most confident mistakes of each kind, in that order, each sentence once.
-
-    Confidence is the mean score of the predicted entity's words, or of the gold entity's if it was missed.
+    """Pick the sentences with the most suspect gold annotation for each kind of mistake, each sentence once.
 
     Args:
         predictions: A whole split.
         n_examples: Most sentences of a kind.
         is_inner: Whether mistakes of the inner level are wanted; none where the tagger does not know it.
     """
-    level = "inner" if is_inner else "outer"
-    spans = [_decode(one)[level] for one in predictions]
-    pairings = pair_spans(gold=[gold for gold, _ in spans], predicted=[predicted for _, predicted in spans])
     picked: dict[Kind, list[Example]] = {kind: [] for kind in MISTAKE_KINDS}
     shown: set[str] = set()
-    for score, pairing in sorted(
-        ((_score(predictions[pairing.sentence], pairing, is_inner), pairing) for pairing in pairings),
-        key=lambda one: (-one[0], one[1].sentence),
-    ):
+    for suspect in list_suspects(predictions, is_inner=is_inner):
+        pairing = suspect.pairing
         prediction = predictions[pairing.sentence]
         text = " ".join(prediction.words)  # a corpus may hold a sentence twice
-        if pairing.kind != "correct" and len(picked[pairing.kind]) < n_examples and text not in shown:
-            picked[pairing.kind].append(_show(prediction, pairing, score, is_inner=is_inner))
+        if len(picked[pairing.kind]) < n_examples and text not in shown:
+            picked[pairing.kind].append(_show(prediction, pairing, suspect.score, is_inner=is_inner))
             shown.add(text)
     return picked
 
@@ -81,12 +74,6 @@ def _decode(one: Prediction) -> dict[str, tuple[list[Span], list[Span]]]:
         "outer": (decode_spans(one.gold), decode_spans(one.predicted)),
         "inner": (decode_spans(one.gold_inner or []), decode_spans(one.predicted_inner or [])),
     }
-
-
-def _score(prediction: Prediction, pairing: Pairing, is_inner: bool) -> float:
-    span = pairing.predicted or pairing.gold or Span(0, len(prediction.words), "")
-    scores = prediction.scores_inner or [] if is_inner else prediction.scores
-    return mean(scores[span.start : span.end])
 
 
 def _show(

@@ -45,7 +45,7 @@ class Pool:
             raise PipelineError(
                 f"{source}: train has {len(groups)} sentences or documents that differ, too few to cut "
                 f"{' and '.join(shares)} from it.",
-                remedy="add sentences, or files for the other splits.",
+                remedy="add sentences, or a file for each other split, such as dev.conll and test.conll.",
             )
         order = sorted(
             groups, key=lambda group: hashlib.sha256(f"{seed}:".encode() + self._keys[group[0]]).digest()

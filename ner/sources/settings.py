@@ -21,6 +21,7 @@ class DataParams(Params):
     source: str = Field(
         description="A folder of corpus files, one file, or a YAML file that names a Hub dataset."
     )
+    encoding: str = Field(description="Encoding of text files without a mark, for example utf-8 or cp1252.")
     columns: ColumnParams | None = Field(
         description="Columns of the word and its tag, for example {word: 0, tag: -1}; empty: found."
     )
@@ -44,6 +45,7 @@ class DataParams(Params):
         """Return the section in which everything about a corpus is found."""
         return cls(
             source=source,
+            encoding="utf-8",
             columns=None,
             scheme="auto",
             stray_tags="refuse",
@@ -57,3 +59,8 @@ class DataParams(Params):
     def known_scheme(self) -> Scheme | None:
         """The scheme, None where it is to be found."""
         return None if self.scheme == "auto" else Scheme(self.scheme)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of train that each split becomes which the corpus lacks."""
+        return {"validation": self.validation_share, "test": self.test_share}

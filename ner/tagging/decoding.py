@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ner.annotation.labels import OUTSIDE
 from ner.annotation.spans import repair_tags
-from ner.windows.alignment import first_subtokens
+from ner.tagging.label_quality import score_label_quality
+from ner.windows.alignment import IGNORE_ID, first_subtokens
 from ner.windows.tokenized import TokenizedWindow
 
 Logits = NDArray[np.float32]
@@ -27,12 +28,15 @@ class TaggedWords:
             not seen and is `O`. Shape: (n_words,).
         n_repaired: How many `I-` tags continued nothing and became `B-`.
         inner: The same of the inner level; None where the tagger knows the outer one alone.
+        label_quality: How well the corpus's tag of each word goes with the tagger, from 0 to 1; None where
+            the windows have no targets, as those of a text. Shape: (n_words,).
     """
 
     tags: list[str]
     scores: list[float]
     n_repaired: int
     inner: "TaggedWords | None" = None
+    label_quality: list[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,8 @@ def _decode_level(
 ) -> list[TaggedWords]:
     tags = [[OUTSIDE] * n for n in n_words]
     scores = [[0.0] * n for n in n_words]
+    quality = [[1.0] * n for n in n_words]
+    has_targets = False
     for row, window in zip(rows, windows, strict=True):
         if window is None or not window.words:
             continue
@@ -146,8 +152,17 @@ def _decode_level(
         for word, tag, score in zip(window.words, *decoded, strict=True):
             tags[row.sentence][row.window.first_word + word] = tag
             scores[row.sentence][row.window.first_word + word] = score
+        targets = row.targets if level == 0 else row.inner_targets or []
+        if max(targets, default=IGNORE_ID) > IGNORE_ID:
+            has_targets = True
+            ids = [targets[position] for position, _ in first_subtokens(row.window.word_ids)]
+            for word, one in zip(
+                window.words, score_label_quality(window.logits[:, level], ids), strict=True
+            ):
+                quality[row.sentence][row.window.first_word + word] = one
     tagged = []
-    for sentence_tags, sentence_scores in zip(tags, scores, strict=True):
+    for sentence_tags, sentence_scores, sentence_quality in zip(tags, scores, quality, strict=True):
         repaired, n_repaired = repair_tags(sentence_tags)
-        tagged.append(TaggedWords(repaired, sentence_scores, n_repaired))
+        of_corpus = sentence_quality if has_targets else None
+        tagged.append(TaggedWords(repaired, sentence_scores, n_repaired, label_quality=of_corpus))
     return tagged

@@ -78,6 +78,7 @@ def test_committed_results_stay_out_of_the_cache(stage):
         "metrics/findings.csv",
         "metrics/groups.csv",
         "metrics/inner_errors.csv",
+        "metrics/suspects.csv",
         "metrics/report",
     }
     plain = PIPELINE[stage]["outs"]

@@ -11,7 +11,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 from ner.annotation.labels import TagSet, tags_of_labels
 from ner.annotation.sentences import SPLITS, Sentence, read_split, write_split
 from ner.core.errors import PipelineError
-from ner.sources.corpus import read_splits
+from ner.sources.conversion import read_splits
 from ner.text.splitting import split_text
 from ner.windows.alignment import IGNORE_ID, Window, first_subtokens
 from ner.windows.splits import SplitCounts, TokenizeParams, check_lengths, tokenize_split

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ner.annotation.sentences import Sentence
-from ner.sources.corpus import read_splits
+from ner.sources.conversion import read_splits
 from ner.text.splitting import split_text
 
 

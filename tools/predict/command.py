@@ -20,6 +20,7 @@ from rich.console import Console
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
 from ner.text.text_tagger import Levels, TaggedText, TextTagger
+from tools.predict.begun_options import BegunOptions
 from tools.predict.console import quiet_end, say
 from tools.predict.input_rows import STDIN, InputFormat, Row
 from tools.predict.options import (
@@ -119,6 +120,11 @@ def predict(
         return
     form = form or choose_format(output)
     check_output(output, form, inputs, resume=resume)
+    options = None
+    if output and form in LINE_FORMATS:
+        options = BegunOptions.read(model, level=level, min_score=min_score, precision=precision)
+        if resume:
+            options.check(output, model)
     predict_locally(
         text or [],
         inputs.files,
@@ -129,6 +135,7 @@ def predict(
         min_score=min_score,
         row_filter=RowFilter(is_skipping=skip_bad_lines),
         resume=resume,
+        options=options,
     )
 
 
@@ -173,8 +180,22 @@ def predict_locally(
     min_score: float,
     row_filter: RowFilter,
     resume: bool,
+    options: BegunOptions | None,
 ) -> None:
-    """Tag on this machine, one chunk of rows after the other."""
+    """Tag on this machine, one chunk of rows after the other.
+
+    Args:
+        texts: Of the command line. Shape: (n_texts,).
+        files: Are read after them.
+        input_format: Of the files; None: by their names.
+        form: Of the output.
+        output: Is written; None: standard output.
+        load: Loads the tagger.
+        min_score: Entities below are left out.
+        row_filter: Decides about rows that cannot be read.
+        resume: Whether to go on behind the rows of `output`.
+        options: Are recorded beside an output that a later run may go on with.
+    """
     rows, meter = read_inputs(texts, files, input_format, row_filter)
     is_typed = STDIN in files and sys.stdin.isatty()
     if is_typed:
@@ -190,6 +211,8 @@ def predict_locally(
         is_shown=output is not None or not sys.stdout.isatty(),
     )
     with open_writer(output, form, tagger, is_appending=n_rows > 0) as write:
+        if output and options and not n_rows:
+            options.record(output)
         for chunk in chunks:
             write([(row, tagged.without_doubtful(min_score)) for row, tagged in chunk])
             n_rows += len(chunk)

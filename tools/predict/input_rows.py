@@ -5,6 +5,7 @@ decides whether it ends the run.
 """
 
 import gzip
+import io
 import json
 import sys
 import zlib
@@ -13,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,13 +26,16 @@ from ner.core.errors import PipelineError
 from ner.sources.formats.column_layouts import find_layout
 from ner.sources.formats.columns import parse_columns
 from ner.sources.formats.germeval import HEADER, parse_germeval
-from ner.sources.formats.lines import SPACES, decode_line
+from ner.sources.formats.label_studio import read_task_text
+from ner.sources.formats.lines import HEAD_BYTES, SPACES, TextKind, decode_line, undecodable
 from ner.sources.formats.raw import RawSentence
+from ner.sources.formats.records import unwrap
 from ner.sources.formats.tokens_jsonl import WORD_KEYS
 from ner.text.splitting import Word, check_unicode, split_text
 from tools.predict.parquet_rows import UnreadableRow, iterate_rows
 
 STDIN = Path("-")
+MAX_ARRAY_BYTES = 256 * 2**20
 MAX_LINE_BYTES = 4 * 2**20  # what a row may unfold to: JSON of short lists takes 30 times the memory
 SAMPLE_LINES = 200  # of columns, from which is found which of them has the words
 SKIP = "fix it, or pass --skip-bad-lines."
@@ -42,6 +46,7 @@ class InputFormat(StrEnum):
 
     TEXT = "text"
     JSONL = "jsonl"
+    JSON = "json"
     CONLL = "conll"
     TSV = "tsv"
     PARQUET = "parquet"
@@ -50,7 +55,12 @@ class InputFormat(StrEnum):
 SUFFIXES = {
     ".txt": InputFormat.TEXT,
     ".jsonl": InputFormat.JSONL,
+    ".json": InputFormat.JSON,
     ".conll": InputFormat.CONLL,
+    ".conllu": InputFormat.CONLL,
+    ".bio": InputFormat.CONLL,
+    ".iob": InputFormat.CONLL,
+    ".iob2": InputFormat.CONLL,
     ".tsv": InputFormat.TSV,
     ".parquet": InputFormat.PARQUET,
 }
@@ -156,6 +166,9 @@ def read_rows(
     try:
         with _open(path, meter) as stream:
             name = "standard input" if path == STDIN else str(path)
+            if form is InputFormat.JSON:
+                yield from _parse_array(stream, name)
+                return
             lines = _decode_lines(stream, name)
             if form in (InputFormat.CONLL, InputFormat.TSV):
                 yield from _parse_sentences(lines, Path(name))
@@ -179,36 +192,93 @@ def _parse(parse: Callable[[], Row], place: str) -> Row | PipelineError:
 
 
 @contextmanager
-def _open(path: Path, meter: Meter) -> Iterator[BinaryIO]:
+def _open(path: Path, meter: Meter) -> Iterator[BufferedReader]:
     if path == STDIN:
-        yield sys.stdin.buffer
+        found = sys.stdin.buffer
+        yield found if isinstance(found, BufferedReader) else BufferedReader(cast(RawIOBase, found))
         return
-    with path.open("rb") as file, meter.watch(path.stat().st_size, file.tell if file.seekable() else int):
+    with (
+        path.open("rb", buffering=HEAD_BYTES) as file,
+        meter.watch(path.stat().st_size, file.tell if file.seekable() else int),
+    ):
         if path.name.endswith(".gz"):
-            with gzip.GzipFile(fileobj=file) as unpacked, BufferedReader(unpacked) as stream:
+            with gzip.GzipFile(fileobj=file) as unpacked, BufferedReader(unpacked, HEAD_BYTES) as stream:
                 yield stream
         else:
             yield file
 
 
-def _decode_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, str | PipelineError]]:
-    """Yield each line with its number; LF and CRLF alone end a line, since words hold U+0085 and the like."""
+def _decode_lines(stream: BufferedReader, name: str) -> Iterator[tuple[int, str | PipelineError]]:
+    """Yield each line with its number, as the corpus readers read it: `ner.sources.formats.lines`."""
+    kind = TextKind.find(stream.peek(HEAD_BYTES))
+    is_pipe = not stream.seekable()  # which may hold back a line's LF
+    if not kind.is_common and not (is_pipe and kind.encoding == TextKind().encoding):
+        yield from _decode_uncommon_lines(stream, name, kind)
+        return
     number = 0
     while raw := stream.readline(MAX_LINE_BYTES):
         number += 1
-        place = f"{name}:{number}"
         if len(raw) == MAX_LINE_BYTES and not raw.endswith(b"\n"):
             while raw and not raw.endswith(b"\n"):
                 raw = stream.readline(MAX_LINE_BYTES)
-            yield (
-                number,
-                PipelineError(f"{place}: the line has more than {MAX_LINE_BYTES} bytes.", remedy=SKIP),
-            )
+            yield number, _too_long(name, number)
             continue
         try:
             yield number, decode_line(raw, name, number)
         except PipelineError as error:
             yield number, _may_be_skipped(error)
+
+
+def _decode_uncommon_lines(
+    stream: BufferedReader, name: str, kind: TextKind
+) -> Iterator[tuple[int, str | PipelineError]]:
+    """Yield the lines of UTF-16 or of an old Mac; where one cannot be decoded, no later one can."""
+    text = io.TextIOWrapper(stream, encoding=kind.encoding, newline=kind.newline)
+    number = 1
+    try:
+        while line := text.readline(MAX_LINE_BYTES):
+            if len(line) == MAX_LINE_BYTES and not line.endswith(kind.newline):
+                while line and not line.endswith(kind.newline):
+                    line = text.readline(MAX_LINE_BYTES)
+                yield number, _too_long(name, number)
+            else:
+                yield number, line.removesuffix(kind.newline).removesuffix("\r")
+            number += 1
+    except UnicodeError as error:
+        raise undecodable(name, number, kind) from error
+    finally:
+        text.detach()  # else it would close standard input
+
+
+def _too_long(name: str, number: int) -> PipelineError:
+    return PipelineError(f"{name}:{number}: the line has more than {MAX_LINE_BYTES} bytes.", remedy=SKIP)
+
+
+def _parse_array(stream: BufferedReader, name: str) -> Iterator[Row | PipelineError]:
+    """Read the records of an array; a file that has one a line, as some call `.json`, is read as that."""
+    raw = stream.read(MAX_ARRAY_BYTES + 1)
+    if len(raw) > MAX_ARRAY_BYTES:
+        raise PipelineError(
+            f"{name}: JSON of more than {MAX_ARRAY_BYTES} bytes, which is read at once.",
+            remedy="write one record a line (jq -c '.[]') and name the file .jsonl.",
+        )
+    kind = TextKind.find(raw[:HEAD_BYTES])
+    try:
+        value = json.loads(raw.decode(kind.encoding))
+    except UnicodeError as error:
+        raise PipelineError(
+            f"{name}: not {kind.encoding.removesuffix('-sig').upper()}.", remedy="save it as UTF-8."
+        ) from error
+    except (ValueError, RecursionError):
+        with BufferedReader(io.BytesIO(raw), HEAD_BYTES) as again:
+            for number, line in _decode_lines(again, name):
+                if isinstance(line, PipelineError):
+                    yield line
+                elif line.strip():
+                    yield _parse(partial(_row_of_json, line), f"{name}:{number}")
+        return
+    for number, record in enumerate(value if isinstance(value, list) else [value], start=1):
+        yield _parse(partial(_row_of_record, record), f"{name}: record {number}")
 
 
 def _may_be_skipped(error: PipelineError) -> PipelineError:
@@ -222,7 +292,15 @@ def _row_of_json(line: str) -> Row:
         value = json.loads(line)
     except ValueError as error:
         raise ValueError(f"not JSON ({error})") from error
+    return _row_of_record(value)
+
+
+def _row_of_record(value: object) -> Row:
+    value = unwrap(value)
     if isinstance(value, dict):
+        if "text" not in value and "data" in value:  # a task of Label Studio's, or doccano's older text
+            data = value["data"]
+            value = {"text": read_task_text(data) if isinstance(data, dict) else data}
         text = value.get("text")
         words = next((value[key] for key in WORD_KEYS if isinstance(value.get(key), list)), None)
         if words and all(isinstance(word, dict) for word in words) and isinstance(text, str):

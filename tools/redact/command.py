@@ -129,7 +129,7 @@ def find_names(
     Raises:
         PipelineError: At the first line that cannot be read, or for a label that the tagger does not know.
     """
-    tagger = load(model, None, "auto", Levels.OUTER)
+    tagger = load(model, None, "auto", Levels.BOTH)
     known = tagger.tagger.tag_set.labels
     for label in labels:
         if not any(one.startswith(label) for one in known):

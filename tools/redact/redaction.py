@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
 
+from ner.annotation.labels import OUTSIDE
 from ner.text.text_tagger import TaggedText
 
 UNSURE = "UNSURE"  # label of words that the tagger takes for no name, but not surely
@@ -34,15 +35,15 @@ class Placed:
 
 
 def list_mentions(tagged: TaggedText, *, labels: Sequence[str], min_outside: float) -> list[Mention]:
-    """List what the tagger found, whatever its score, and the words that it left out unsurely.
+    """List what the tagger found on any level, whatever its score, and the words that it left out unsurely.
 
     Args:
         tagged: A text and its tags.
         labels: What the labels to replace begin with; none: all labels.
-        min_outside: A word tagged `O` with a lower probability than this is replaced too.
+        min_outside: A word tagged `O` on all levels, on one with a lower probability, is replaced too.
 
     Returns:
-        From left to right, without overlaps. Shape: (n_mentions,).
+        From left to right; one of the inner level may lie in another. Shape: (n_mentions,).
     """
     mentions = [
         Mention(one.start, one.end, one.label)
@@ -51,8 +52,11 @@ def list_mentions(tagged: TaggedText, *, labels: Sequence[str], min_outside: flo
     ]
     for words, one in zip(tagged.sentences, tagged.tagged, strict=True):
         is_open = False  # whether the word before was unsure
-        for word, tag, score in zip(words, one.tags, one.scores, strict=True):
-            is_unsure = tag == "O" and score < min_outside and any(map(str.isalnum, word.text))
+        levels = [one] if one.inner is None else [one, one.inner]
+        for position, word in enumerate(words):
+            is_outside = all(level.tags[position] == OUTSIDE for level in levels)
+            score = min(level.scores[position] for level in levels)
+            is_unsure = is_outside and score < min_outside and any(map(str.isalnum, word.text))
             if is_unsure and is_open:
                 mentions[-1] = Mention(mentions[-1].start, word.end, UNSURE)
             elif is_unsure:

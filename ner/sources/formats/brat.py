@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ner.core.errors import PipelineError
-from ner.sources.formats.lines import Place, read_lines
+from ner.sources.formats.lines import UTF8, Place, read_lines, read_text
 from ner.sources.formats.offsets import AnnotatedText, SplitText, cut_text
 from ner.sources.formats.raw import RawSentence
 
@@ -17,7 +16,7 @@ def is_brat(path: Path) -> bool:
     return path.suffix == ".txt" and path.with_suffix(".ann").is_file()
 
 
-def read_brat(path: Path, split_text: SplitText) -> Iterator[RawSentence]:
+def read_brat(path: Path, split_text: SplitText, encoding: str = UTF8) -> Iterator[RawSentence]:
     """Read a text with its annotation: `T` lines; relations, events and notes are left out.
 
     An entity in several parts takes all from its first to its last character.
@@ -25,17 +24,11 @@ def read_brat(path: Path, split_text: SplitText) -> Iterator[RawSentence]:
     Raises:
         PipelineError: Names file and line of an entity that is none, or whose text is another.
     """
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise PipelineError(
-            f"{path}: byte {error.start + 1} is not UTF-8.",
-            remedy="save the file as UTF-8, for example with iconv -f latin1 -t utf-8.",
-        ) from error
+    text = read_text(path, encoding)
     spans = []
     annotation = path.with_suffix(".ann")
     n_joined = 0
-    for number, line in read_lines(annotation):
+    for number, line in read_lines(annotation, encoding):
         if not line.startswith("T"):
             continue
         found = ENTITY.fullmatch(line)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ner.annotation.schemes import OUTSIDE_FORMS, STYLES
 from ner.core.errors import PipelineError
-from ner.sources.formats.columns import DOCUMENT, KEY_VALUE, NEW_DOCUMENT, SEPARATORS, TABS_AND_BLANKS, Layout
-from ner.sources.formats.lines import SPACES
+from ner.sources.formats.columns import DOCUMENT, KEY_VALUE, NEW_DOCUMENT, SEPARATORS, Layout
+from ner.sources.formats.lines import SPACES, TABS_AND_BLANKS
 
 WORD_NAMES = frozenset({"token", "word", "form", "text", "tokens", "words", "wort"})
 TAG_NAMES = (

@@ -14,17 +14,17 @@ from ner.annotation.labels import OUTSIDE
 from ner.annotation.schemes import OUTSIDE_FORMS
 from ner.annotation.sentences import Sentence
 from ner.core.errors import PipelineError
-from ner.sources.formats.lines import Place, read_lines
+from ner.sources.formats.lines import TABS_AND_BLANKS, UTF8, Place, read_lines
 from ner.sources.formats.paragraphs import Paragraph, split_paragraphs
 from ner.sources.formats.raw import RawSentence, raise_errors
 
+SHOWN_SIGNS = 60
 DOCUMENT = "-DOCSTART-"
 KEY_VALUE = re.compile(r"#+\s+[^\s=]+\s*=")  # `# sent_id = 1`
 NEW_DOCUMENT = re.compile(r"#\s*(newdoc\b|[\w:.-]*document_id\s*=)")
 NEW_PARAGRAPH = re.compile(r"#\s+newpar\b")
 NUMBER_OF_PART = re.compile(r"\d+[-.]\d+")  # CoNLL-U: `3-4`, two words that are written as one; `8.1`, none
 SEPARATORS = {"\t": "a tab", " ": "blanks", "\u00a0": "a no-break space", ",": "a comma"}
-TABS_AND_BLANKS = re.compile(r"[ \t]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,10 @@ class Layout:
         A line may have blanks where the others have a tab, or the other way round.
         """
         if self.separator == ",":
-            return self._fit(next(csv.reader([text]), []))
+            try:
+                return self._fit(next(csv.reader([text]), []))
+            except csv.Error:  # a quotation mark is left open, or a carriage return stands in a cell
+                return None
         cells = text.split(self.separator)
         if len(cells) == self.n_columns and (self.separator == "\t" or (all(cells) and "\t" not in text)):
             return cells
@@ -88,7 +91,7 @@ class Layout:
         return cells if len(cells) == self.n_columns else None
 
 
-def read_columns(path: Path, layout: Layout) -> Iterator[RawSentence]:
+def read_columns(path: Path, layout: Layout, encoding: str = UTF8) -> Iterator[RawSentence]:
     """Read a file of columns.
 
     `-DOCSTART-` and `# newdoc` begin a document and are no words; other comments are left out.
@@ -96,7 +99,7 @@ def read_columns(path: Path, layout: Layout) -> Iterator[RawSentence]:
     Raises:
         PipelineError: Names file and line of what is no row of `layout`.
     """
-    return raise_errors(parse_columns(read_lines(path), path, layout))
+    return raise_errors(parse_columns(read_lines(path, encoding), path, layout))
 
 
 def parse_columns(
@@ -215,7 +218,9 @@ def _wrong_columns(text: str, place: Place, layout: Layout) -> PipelineError:
     shape = TABS_AND_BLANKS if layout.separator in " \t" else re.compile(layout.separator)
     cells = text.split("\t") if "\t" in text else shape.split(text.strip(" "))
     number = "" if layout.number is None else "its number, "
+    tag = f" ({OUTSIDE} outside entities)" if len(cells) == 1 else ""
     return place.error(
-        f"{len(cells)} column{'s' if len(cells) != 1 else ''}, not {layout.n_columns}.",
-        f"write {number}a word and its tag as in the other lines ({layout.describe()}).",
+        f"{text.strip()[:SHOWN_SIGNS]!r} has {len(cells)} column{'s' if len(cells) != 1 else ''}, "
+        f"not {layout.n_columns}.",
+        f"write {number}a word and its tag{tag} as in the other lines ({layout.describe()}), or remove it.",
     )

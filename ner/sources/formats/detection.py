@@ -13,7 +13,7 @@ from ner.sources.formats.brat import is_brat, read_brat
 from ner.sources.formats.column_layouts import find_layout
 from ner.sources.formats.columns import read_columns
 from ner.sources.formats.germeval import read_germeval
-from ner.sources.formats.lines import SPACES, Place, read_lines
+from ner.sources.formats.lines import SPACES, UTF8, Place, check_encoding, read_lines
 from ner.sources.formats.offsets import SplitText
 from ner.sources.formats.raw import RawReader, RawSentence
 from ner.sources.formats.records import (
@@ -65,7 +65,10 @@ class CorpusFile:
 
 
 def detect_files(
-    splits: Mapping[str, Sequence[Path]], columns: Mapping[str, int] | None, split_text: SplitText
+    splits: Mapping[str, Sequence[Path]],
+    columns: Mapping[str, int] | None,
+    split_text: SplitText,
+    encoding: str = UTF8,
 ) -> dict[str, list[CorpusFile]]:
     """Find out what the files of a corpus are.
 
@@ -73,12 +76,14 @@ def detect_files(
         splits: The files of each split.
         columns: What `data.columns` says.
         split_text: Splits a text into the words of its sentences.
+        encoding: What `data.encoding` says.
 
     Raises:
         PipelineError: If a file is none that can be read, or its columns cannot be told.
     """
+    check_encoding(encoding)
     paths = [path for files in splits.values() for path in files]
-    samples = {path: sample for path in paths if (sample := _sample(path)) is not None}
+    samples = {path: sample for path in paths if (sample := _sample(path, encoding)) is not None}
     tabular: dict[str, list[Path]] = {}
     for path, sample in samples.items():
         if not _is_own_format(sample):
@@ -89,13 +94,15 @@ def detect_files(
         layout = find_layout(pooled, next((p for p in alike if samples[p]), alike[0]), columns)
         for path in alike:
             if layout is None:
-                found[path] = CorpusFile(path, GERMEVAL, partial(read_germeval, path), may_nest=True)
+                found[path] = CorpusFile(
+                    path, GERMEVAL, partial(read_germeval, path, encoding), may_nest=True
+                )
             else:
-                read = partial(read_columns, path, layout)
+                read = partial(read_columns, path, layout, encoding)
                 found[path] = CorpusFile(path, layout.describe(), read, may_nest=False)
     for path in paths:
         if path not in found:
-            found[path] = _detect_own_format(path, samples.get(path), split_text)
+            found[path] = _detect_own_format(path, samples.get(path), split_text, encoding)
     return {split: [found[path] for path in files] for split, files in splits.items()}
 
 
@@ -104,11 +111,11 @@ def _suffix(path: Path) -> str:
     return "" if path.suffix[1:].lower() in ALIASES else path.suffix.lower()
 
 
-def _sample(path: Path) -> list[str] | None:
+def _sample(path: Path, encoding: str) -> list[str] | None:
     """Read the first lines; None of what is no text of lines."""
     if path.suffix.lower() in {".parquet", *JSON_SUFFIXES} or is_brat(path):
         return None
-    return [text for _, text in islice(read_lines(path), SAMPLE_LINES)]
+    return [text for _, text in islice(read_lines(path, encoding), SAMPLE_LINES)]
 
 
 def _is_own_format(sample: Sequence[str]) -> bool:
@@ -125,17 +132,23 @@ def _is_json_line(line: str) -> bool:
         return False
 
 
-def _detect_own_format(path: Path, sample: Sequence[str] | None, split_text: SplitText) -> CorpusFile:
+def _detect_own_format(
+    path: Path, sample: Sequence[str] | None, split_text: SplitText, encoding: str
+) -> CorpusFile:
     if path.suffix.lower() == ".parquet":
         return CorpusFile(path, parquet.NAME, partial(_read_parquet, path, split_text), may_nest=True)
     if is_brat(path):
-        return CorpusFile(path, "BRAT standoff", partial(read_brat, path, split_text), may_nest=True)
+        return CorpusFile(
+            path, "BRAT standoff", partial(read_brat, path, split_text, encoding), may_nest=True
+        )
     first = next((line for line in sample or () if line.strip(SPACES)), "")
     if is_webanno(first):
-        return CorpusFile(path, "WebAnno TSV 3", partial(read_webanno, path), may_nest=True)
+        return CorpusFile(path, "WebAnno TSV 3", partial(read_webanno, path, encoding), may_nest=True)
     if is_wikiner(first):
-        return CorpusFile(path, "WikiNER's word|POS|tag", partial(read_wikiner, path), may_nest=False)
-    records = read_json_array(path) if path.suffix.lower() == ".json" else read_json_lines(path)
+        return CorpusFile(
+            path, "WikiNER's word|POS|tag", partial(read_wikiner, path, encoding), may_nest=False
+        )
+    records = (read_json_array if path.suffix.lower() == ".json" else read_json_lines)(path, encoding)
     number, record = next(records, (1, None))
     form = name_format(record)
     if form is None:
@@ -144,7 +157,7 @@ def _detect_own_format(path: Path, sample: Sequence[str] | None, split_text: Spl
                 f"{path}:1: the file holds no sentence.", remedy="add sentences, or another file."
             )
         next(parse_record(record, Place(path, number), split_text))  # says what is wrong with it
-    return CorpusFile(path, form or "JSON", partial(read_records, path, split_text), may_nest=True)
+    return CorpusFile(path, form or "JSON", partial(read_records, path, split_text, encoding), may_nest=True)
 
 
 def _read_parquet(path: Path, split_text: SplitText) -> Iterator[RawSentence]:

@@ -7,7 +7,7 @@ from ner.annotation.labels import OUTSIDE
 from ner.annotation.schemes import OUTSIDE_FORMS
 from ner.annotation.sentences import Sentence
 from ner.core.errors import PipelineError
-from ner.sources.formats.lines import Place, read_lines
+from ner.sources.formats.lines import UTF8, Place, read_lines
 from ner.sources.formats.paragraphs import Paragraph, split_paragraphs
 from ner.sources.formats.raw import RawSentence, raise_errors
 
@@ -16,7 +16,7 @@ BLANK_HEADER = "# "  # as editors leave it that turn tabs into blanks
 N_COLUMNS = 4
 
 
-def read_germeval(path: Path) -> Iterator[RawSentence]:
+def read_germeval(path: Path, encoding: str = UTF8) -> Iterator[RawSentence]:
     """Read the GermEval 2014 format.
 
     A sentence is a header line (`#`, source, date), then a line a word: its number, the word, its outer
@@ -30,7 +30,7 @@ def read_germeval(path: Path) -> Iterator[RawSentence]:
     Raises:
         PipelineError: Names file and line of whatever else is found.
     """
-    return raise_errors(parse_germeval(read_lines(path), path))
+    return raise_errors(parse_germeval(read_lines(path, encoding), path))
 
 
 def parse_germeval(

@@ -26,12 +26,20 @@ def parse(record: Mapping[str, Any]) -> AnnotatedText:
     if not isinstance(data, Mapping):
         regions = next(one for one in record.values() if _is_region_list(one))
         return AnnotatedText(read_text(record, "text"), [_parse_region(one) for one in regions])
-    texts = [key for key, value in data.items() if isinstance(value, str)]
-    key = "text" if "text" in texts else texts[0] if len(texts) == 1 else "text"
     kept = [one for one in record["annotations"] if not one.get("was_cancelled")]
     results = kept[0].get("result", []) if kept else []
     regions = [one["value"] for one in results if isinstance(one.get("value"), dict)]
-    return AnnotatedText(read_text(data, key), [_parse_region(one) for one in regions if "labels" in one])
+    return AnnotatedText(read_task_text(data), [_parse_region(one) for one in regions if "labels" in one])
+
+
+def read_task_text(data: Mapping[str, Any]) -> str:
+    """Return the text of a task: under `text`, or the only one that there is.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    texts = [key for key, value in data.items() if isinstance(value, str)]
+    return read_text(data, texts[0] if "text" not in texts and len(texts) == 1 else "text")
 
 
 def format_record(annotated: AnnotatedText) -> dict[str, Any]:

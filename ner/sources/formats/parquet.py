@@ -34,7 +34,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     for column, names in named.items():
                         row[column] = [name_class(one, names, path, number) for one in row[column] or ()]
                     yield number, row
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise PipelineError(
             f"{path}: cannot be read as Parquet ({error}).", remedy="name a Parquet file that can be read."
         ) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ner.sources.formats import doccano, label_studio, spans_jsonl, tokens_jsonl
-from ner.sources.formats.lines import Place, read_lines
+from ner.sources.formats.lines import UTF8, Place, read_lines
 from ner.sources.formats.offsets import SplitText, cut_text
 from ner.sources.formats.raw import RawSentence
 
@@ -17,28 +17,28 @@ REMEDY = (
 )
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+def read_json_lines(path: Path, encoding: str = UTF8) -> Iterator[tuple[int, Any]]:
     """Read a value a line; empty lines are left out.
 
     Raises:
         PipelineError: Names file and line of what is no JSON.
     """
-    for number, text in read_lines(path):
+    for number, text in read_lines(path, encoding):
         if text.strip():
             yield number, _load(text, Place(path, number))
 
 
-def read_json_array(path: Path) -> Iterator[tuple[int, Any]]:
+def read_json_array(path: Path, encoding: str = UTF8) -> Iterator[tuple[int, Any]]:
     """Read the values of an array, numbered from 1; a file that has a value a line is read as that.
 
     Raises:
         PipelineError: If the file is no JSON.
     """
-    text = "\n".join(line for _, line in read_lines(path))
+    text = "\n".join(line for _, line in read_lines(path, encoding))
     try:
         value = json.loads(text)
     except ValueError:
-        yield from read_json_lines(path)
+        yield from read_json_lines(path, encoding)
         return
     except RecursionError as error:
         raise Place(path, 1).error(
@@ -92,14 +92,14 @@ def parse_record(record: object, place: Place, split_text: SplitText) -> Iterato
     yield from cut_text(annotated, Place(path, place.line), split_text)
 
 
-def read_records(path: Path, split_text: SplitText) -> Iterator[RawSentence]:
+def read_records(path: Path, split_text: SplitText, encoding: str = UTF8) -> Iterator[RawSentence]:
     """Read a JSON or JSON Lines file.
 
     Raises:
         PipelineError: Names file and line (of an array, the record) of what cannot be read.
     """
     read = read_json_array if path.suffix.lower() == ".json" else read_json_lines
-    for number, record in read(path):
+    for number, record in read(path, encoding):
         yield from parse_record(record, Place(path, number), split_text)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ner.sources.formats.raw import RawSentence
+from ner.sources.formats.record_values import check_text
 
 NAME = "JSONL with tokens and tags"
 WORD_KEYS = ("tokens", "words")
@@ -23,7 +24,7 @@ def parse(record: Mapping[str, Any], path: Path, line: int) -> RawSentence | Non
     """Read a record; None where it has no words.
 
     Raises:
-        ValueError: If the tags do not fit the words, or are numbers.
+        ValueError: If the tags do not fit the words, are numbers, or a text cannot be written in UTF-8.
     """
     words = next(record[key] for key in WORD_KEYS if isinstance(record.get(key), list))
     levels = []
@@ -39,13 +40,13 @@ def parse(record: Mapping[str, Any], path: Path, line: int) -> RawSentence | Non
     if not kept:
         return None
     return RawSentence(
-        words=[words[n] for n in kept],
+        words=[check_text(words[n]) for n in kept],
         outer=[levels[0][n] for n in kept],
         inner=[levels[1][n] for n in kept] if len(levels) > 1 else None,
         path=path,
         lines=[line] * len(kept),
-        source=str(record.get("source") or ""),
-        id=str(record["id"]) if "id" in record else None,
+        source=check_text(str(record.get("source") or "")),
+        id=check_text(str(record["id"])) if "id" in record else None,
         n_empty_words=len(words) - len(kept),
     )
 
@@ -64,4 +65,4 @@ def _check_tags(tags: list[object], key: str, n_words: int) -> list[str]:
             raise ValueError(f"{tag} under {key!r} is the number of a tag; write its name")
         if not isinstance(tag, str):
             raise ValueError(f"{tag!r} under {key!r} is no tag")
-    return [str(tag) for tag in tags]
+    return [check_text(str(tag)) for tag in tags]

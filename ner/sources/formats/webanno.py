@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ner.annotation.spans import Span
 from ner.core.errors import PipelineError
-from ner.sources.formats.lines import Line, Place, read_lines
+from ner.sources.formats.lines import UTF8, Line, Place, read_lines
 from ner.sources.formats.paragraphs import split_paragraphs
 from ner.sources.formats.raw import RawSentence, encode_levels, raise_errors
 
@@ -19,6 +19,7 @@ WORD = re.compile(r"(\d+)-(\d+)(\.\d+)?")
 VALUE = re.compile(r"(?P<label>.*?)(?:\[(?P<id>\d+)\])?", re.DOTALL)
 PARTS = re.compile(r"(?<!\\)\|")
 ESCAPED = re.compile(r"\\(.)")
+NO_VALUE = frozenset({"_", "", "*"})
 FEATURES = ("value", "identifier")  # of WebAnno's own layer of named entities
 
 
@@ -27,7 +28,7 @@ def is_webanno(line: str) -> bool:
     return line.startswith(FIRST_LINE)
 
 
-def read_webanno(path: Path) -> Iterator[RawSentence]:
+def read_webanno(path: Path, encoding: str = UTF8) -> Iterator[RawSentence]:
     """Read a file of this format: the layer of named entities, or the one with a `value` where there is none.
 
     Raises:
@@ -35,7 +36,7 @@ def read_webanno(path: Path) -> Iterator[RawSentence]:
     """
     layers: list[tuple[str, list[str]]] = []
     body: list[Line] = []
-    for number, text in read_lines(path):
+    for number, text in read_lines(path, encoding):
         if text.startswith("#T_"):
             name, *features = text.partition("=")[2].split("|")
             layers.append((name, features))
@@ -54,7 +55,7 @@ def _find_column(layers: list[tuple[str, list[str]]], path: Path) -> int:
                 found.append(("NamedEntity" in name, feature == "value", at + offset))
         at += len(features)
     if not found:
-        names = ", ".join(name for name, _ in layers) or "none"
+        names = ", ".join(repr(name) for name, _ in layers) or "none"
         raise PipelineError(
             f"{path}:1: no layer of named entities with a value; the layers are {names}.",
             remedy="export the document with its layer of named entities.",
@@ -72,7 +73,7 @@ def _parse(body: list[Line], path: Path, column: int) -> Iterator[RawSentence | 
         lines: list[int] = []
         spans: list[Span] = []
         open_spans: dict[tuple[str, str], tuple[int, int]] = {}
-        n_widened = 0
+        n_widened = n_empty = 0
         for number, text in block:
             cells = text.split("\t")
             found = WORD.fullmatch(cells[0])
@@ -81,9 +82,23 @@ def _parse(body: list[Line], path: Path, column: int) -> Iterator[RawSentence | 
                     f"no line of a word in WebAnno TSV 3: {text[:60]!r}.", "export the document again."
                 )
                 return
+            if found[3] is None and not cells[2]:
+                if cells[column] not in NO_VALUE:
+                    yield Place(path, number).error(
+                        "the word is empty, and has an annotation.", "export the document again."
+                    )
+                    return
+                n_empty += 1
+                continue
             if found[3] is None:
                 words.append(cells[2])
                 lines.append(number)
+            elif not words:
+                yield Place(path, number).error(
+                    f"{cells[0]} is a part of a word that does not stand before it.",
+                    "export the document again.",
+                )
+                return
             for value in PARTS.split(cells[column]):
                 label, key = _parse_value(value)
                 if not label:
@@ -96,6 +111,8 @@ def _parse(body: list[Line], path: Path, column: int) -> Iterator[RawSentence | 
                     start, _ = open_spans.get((label, key), (here, here))
                     open_spans[label, key] = start, here + 1
         spans += [Span(start, end, label) for (label, _), (start, end) in open_spans.items()]
+        if not words:
+            continue
         outer, inner, too_deep = encode_levels(spans, len(words))
         yield RawSentence(
             words=words,
@@ -104,6 +121,7 @@ def _parse(body: list[Line], path: Path, column: int) -> Iterator[RawSentence | 
             path=path,
             lines=lines,
             begins_document=is_first,
+            n_empty_words=n_empty,
             n_widened=n_widened,
             too_deep=tuple(" ".join(words[one.start : one.end]) for one in too_deep),
         )
@@ -111,7 +129,7 @@ def _parse(body: list[Line], path: Path, column: int) -> Iterator[RawSentence | 
 
 
 def _parse_value(value: str) -> tuple[str, str | None]:
-    if value in {"_", "", "*"}:
+    if value in NO_VALUE:
         return "", None
     found = VALUE.fullmatch(value)
     if found is None or found["label"] == "*":

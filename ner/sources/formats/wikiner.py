@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ner.sources.formats.lines import SPACES, Place, read_lines
+from ner.sources.formats.lines import SPACES, TABS_AND_BLANKS, UTF8, Place, read_lines
 from ner.sources.formats.raw import RawSentence
 
 WORD = r"[^ ]+\|[^ |]*\|[^ |]+"
@@ -16,17 +16,17 @@ def is_wikiner(line: str) -> bool:
     return SENTENCE.fullmatch(line) is not None
 
 
-def read_wikiner(path: Path) -> Iterator[RawSentence]:
+def read_wikiner(path: Path, encoding: str = UTF8) -> Iterator[RawSentence]:
     """Read a file of this format.
 
     Raises:
         PipelineError: Names file and line of what is no sentence.
     """
-    for number, text in read_lines(path):
+    for number, text in read_lines(path, encoding):
         if not text.strip(SPACES):
             continue
-        cells = [cell.rsplit("|", 2) for cell in text.split(" ") if cell]
-        odd = next((cell for cell in cells if len(cell) != 3 or not cell[0]), None)
+        cells = [cell.rsplit("|", 2) for cell in TABS_AND_BLANKS.split(text) if cell]
+        odd = next((cell for cell in cells if len(cell) != 3 or not cell[0] or not cell[2]), None)
         if odd is not None:
             raise Place(path, number).error(
                 f"{'|'.join(odd)!r} is no word|POS|TAG.",

@@ -34,6 +34,9 @@ def convert(tags, scheme=None):
         pytest.param("B-PER I-PER 0 _", "iob2", "B-PER I-PER O O", id="other-signs-for-o"),
         pytest.param("B-Multi-tissue I-Multi-tissue", "iob2", "B-Multi-tissue I-Multi-tissue", id="hyphen"),
         pytest.param("O O", "iob2", "O O", id="no-entity"),
+        pytest.param("B I O B", "iob2", "B-ENTITY I-ENTITY O B-ENTITY", id="letters-without-a-label"),
+        pytest.param("B E O S", "bioes", "B-ENTITY I-ENTITY O B-ENTITY", id="bioes-without-a-label"),
+        pytest.param("S O M L", "io", "B-S O B-M B-L", id="labels-of-one-letter"),
         pytest.param("S-PER S-LOC E-LOC", "bioes", "B-PER B-LOC B-LOC", id="nothing-goes-on-behind-an-end"),
     ],
 )
@@ -62,8 +65,8 @@ def test_a_stray_tag_begins_an_entity_and_is_counted():
     [
         pytest.param(["B-PER L-PER E-PER E-PER"], None, "L-PER", "are of no one scheme", id="two-schemes"),
         pytest.param(["B-PER", "I-PER"], None, "I-PER", "neither IOB2 .* nor IOB1", id="half-and-half"),
-        pytest.param(["B I O"], None, "B", "says no label", id="no-labels"),
         pytest.param(["B-PER O LOC"], None, "LOC", "no tag like the others", id="a-bare-label-among-others"),
+        pytest.param(["B-PER B O"], None, "B", "no tag like the others", id="a-letter-among-tags"),
         pytest.param(["B-PER B- O"], None, "B-", "no tag like the others", id="a-letter-without-a-label"),
         pytest.param(
             ["B-PER E-PER"], Scheme.IOB2, "E-PER", "is no IOB2 tag", id="not-the-scheme-that-was-said"

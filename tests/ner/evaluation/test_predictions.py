@@ -18,7 +18,7 @@ def test_predictions_survive_the_way_through_parquet(tmp_path):
     path = tmp_path / "folder" / "test.parquet"
     write_predictions(path, PREDICTIONS)
     assert read_predictions(path) == PREDICTIONS
-    assert pq.read_schema(path).names == ["id", "tokens", "gold", "predicted", "score"]
+    assert pq.read_schema(path).names == ["id", "tokens", "gold", "predicted", "score", "label_quality"]
 
 
 def test_no_predictions_are_still_a_table(tmp_path):

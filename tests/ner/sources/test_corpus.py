@@ -7,8 +7,9 @@ import pytest
 
 from ner.annotation.sentences import read_split
 from ner.core.errors import PipelineError
-from ner.sources.corpus import open_corpus, write_corpus
+from ner.sources.corpus import open_corpus
 from ner.sources.settings import ColumnParams, DataParams
+from ner.sources.storing import write_corpus
 from ner.text.splitting import split_text
 
 SENTENCE = "Zoë B-PER\nlebt O\nin O\nSuhl B-LOC\n. O\n"
@@ -98,6 +99,63 @@ def test_a_label_map_is_checked_against_the_corpus(tmp_path, label_map, problem)
     write_files(tmp_path, train_conll=SENTENCE, dev_conll=SENTENCE, test_conll=SENTENCE)
     with pytest.raises(PipelineError, match=problem):
         read(tmp_path, label_map=label_map)
+
+
+def test_tags_without_a_label_get_one_that_can_be_renamed(tmp_path):
+    tags = "a B\nb I\nc O\n"
+    write_files(tmp_path, train_conll=tags, dev_conll=tags, test_conll=tags)
+    assert read(tmp_path)[1]["train"][0].outer == ["B-ENTITY", "I-ENTITY", "O"]
+    facts, splits, _ = read(tmp_path, label_map={"ENTITY": "GENE"})
+    assert splits["train"][0].outer == ["B-GENE", "I-GENE", "O"]
+    assert facts["scheme"] == "iob2 (B)"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("conll", "Köln B-LOC\nist O\n", id="columns"),
+        pytest.param("tsv", "1\tKöln\tB-LOC\tO\n2\tist\tO\tO\n", id="germeval"),
+        pytest.param("wiki", "Köln|N|B-LOC ist|V|O\n", id="wikiner"),
+        pytest.param("jsonl", '{"tokens": ["Köln", "ist"], "tags": ["B-LOC", "O"]}\n', id="json-lines"),
+        pytest.param("json", '[{"text": "Köln ist", "spans": [[0, 4, "LOC"]]}]', id="json"),
+    ],
+)
+def test_one_setting_reads_another_encoding(tmp_path, name, content):
+    for split in ("train", "dev", "test"):
+        suffix = "txt" if name == "wiki" else name
+        (tmp_path / f"{split}.{suffix}").write_bytes(content.encode("cp1252"))
+    with pytest.raises(PipelineError, match=r"not UTF-8\. Remedy: .* data\.encoding: cp1252"):
+        read(tmp_path)
+    assert [(one.words, one.outer) for one in read(tmp_path, encoding="cp1252")[1]["validation"]] == [
+        (["Köln", "ist"], ["B-LOC", "O"])
+    ]
+
+
+def test_brat_is_read_in_another_encoding(tmp_path):
+    for split in ("train", "dev", "test"):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "a.txt").write_bytes("Köln ist".encode("latin-1"))
+        (tmp_path / split / "a.ann").write_bytes("T1\tLOC 0 4\tKöln\n".encode("latin-1"))
+    with pytest.raises(PipelineError, match=r"a\.txt:1: byte 2 of the file .* data\.encoding"):
+        read(tmp_path)
+    assert read(tmp_path, encoding="latin-1")[1]["test"][0].words == ["Köln", "ist"]
+
+
+def test_a_mark_says_the_encoding_of_its_file(tmp_path):
+    write_files(tmp_path, train_conll=SENTENCE, dev_conll=SENTENCE)
+    (tmp_path / "train.conll").write_text(SENTENCE, encoding="utf-8-sig")
+    (tmp_path / "dev.conll").write_text(SENTENCE, encoding="utf-16")
+    (tmp_path / "test.conll").write_text(SENTENCE, encoding="cp1252")
+    _, splits, _ = read(tmp_path, encoding="cp1252")
+    assert {tuple(one.words) for split in splits.values() for one in split} == {
+        ("Zoë", "lebt", "in", "Suhl", ".")
+    }
+
+
+def test_an_encoding_that_is_none_is_refused(tmp_path):
+    write_files(tmp_path, train_conll=SENTENCE, dev_conll=SENTENCE, test_conll=SENTENCE)
+    with pytest.raises(PipelineError, match=r"data\.encoding is 'latin7x', which is no encoding"):
+        read(tmp_path, encoding="latin7x")
 
 
 def test_said_columns_are_used(tmp_path):

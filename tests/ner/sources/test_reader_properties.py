@@ -12,7 +12,7 @@ from ner.annotation.schemes import Scheme, write_tags
 from ner.annotation.sentences import Sentence
 from ner.annotation.spans import Span, decode_spans, encode_tags
 from ner.core.errors import PipelineError
-from ner.sources.corpus import read_splits
+from ner.sources.conversion import read_splits
 from ner.sources.formats import doccano, label_studio, spans_jsonl
 from ner.sources.formats.germeval import format_germeval, read_germeval
 from ner.sources.formats.offsets import AnnotatedText

@@ -4,7 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ner.sources.corpus import open_corpus, read_splits
+from ner.sources.conversion import read_splits
+from ner.sources.corpus import open_corpus
 from ner.sources.settings import DataParams
 from ner.text.splitting import split_text
 from tests.support.paths import CORPUS

@@ -42,6 +42,19 @@ def words_of(row):
         pytest.param("a.jsonl", '{"words": ["Nord-", "und"]}\n', ["Nord- und"], id="json-words-key"),
         pytest.param("a.jsonl", '{"tokens": ["a", "\\n", " "]}\n', ["a \n  "], id="words-of-blanks"),
         pytest.param("a.jsonl", '{"text": "", "tokens": []}\n', [""], id="an-empty-text-tagged-before"),
+        pytest.param(
+            "a.json", '[{"text": "Ja"},\n {"tokens": ["Bad", "Ems"]}]', ["Ja", "Bad Ems"], id="array"
+        ),
+        pytest.param(
+            "a.json", '{"text": "Ja"}\n\n{"text": "Nein"}\n', ["Ja", "Nein"], id="lines-called-json"
+        ),
+        pytest.param("a.json", '[["Ja", {"entities": []}]]', ["Ja"], id="spacys-pairs"),
+        pytest.param("a.json", '[{"data": {"body": "Ja"}, "annotations": []}]', ["Ja"], id="label-studio"),
+        pytest.param("a.jsonl", '{"data": "Ja", "label": []}\n', ["Ja"], id="doccanos-older-key"),
+        pytest.param("a.iob2", "Bonn B-LOC\nist O\n", ["Bonn ist"], id="iob2"),
+        pytest.param("a.conllu", "# text = Ja\n1\tJa\t_\n", ["Ja"], id="conllu"),
+        pytest.param("a.txt", "Eins\rZwei\r", ["Eins", "Zwei"], id="an-old-mac"),
+        pytest.param("a.conll", "Bonn B-LOC\rist O\r\rJa O\r", ["Bonn ist", "Ja"], id="words-of-an-old-mac"),
     ],
 )
 @pytest.mark.parametrize("is_packed", [False, True])
@@ -50,6 +63,73 @@ def test_rows_are_read_from_plain_and_packed_files(name, content, texts, is_pack
     raw = content.encode("utf-8")
     path.write_bytes(gzip.compress(raw) if is_packed else raw)
     assert [row.text for row in read_rows(path)] == texts
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("a.txt", "Bad Ems\r\nKöln\r\n", id="lines"),
+        pytest.param("a.jsonl", '{"text": "Bad Ems"}\n{"text": "Köln"}\n', id="json-lines"),
+        pytest.param("a.json", '[{"text": "Bad Ems"}, {"text": "Köln"}]', id="json"),
+        pytest.param("a.conll", "Bad B-LOC\nEms I-LOC\n\nKöln B-LOC\n", id="conll"),
+    ],
+)
+def test_utf16_is_read_as_the_corpus_readers_do(name, text, encoding, is_packed, tmp_path):
+    path = tmp_path / (name + (".gz" if is_packed else ""))
+    raw = (text if encoding == "utf-16" else "\ufeff" + text).encode(encoding)
+    path.write_bytes(gzip.compress(raw) if is_packed else raw)
+    assert [row.text for row in read_rows(path)] == ["Bad Ems", "Köln"]
+
+
+def test_what_is_no_utf16_any_more_ends_the_file_in_one_line(tmp_path):
+    (tmp_path / "a.txt").write_bytes("Eins\n".encode("utf-16") + b"\n\xd8\n\x00x")
+    rows = read_rows(tmp_path / "a.txt")
+    with pytest.raises(
+        PipelineError, match=r"a\.txt:\d: from here on the file is not UTF-16\. Remedy: save it"
+    ):
+        list(rows)
+    (tmp_path / "a.txt").write_text("Eins\n", encoding="utf-8")
+    assert [row.text for row in read_rows(tmp_path / "a.txt")] == ["Eins"]
+
+
+def test_an_array_is_read_at_once_and_therefore_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(input_rows, "MAX_ARRAY_BYTES", 30)
+    text = json.dumps([{"text": "Ja"}, {"text": "Nein"}])
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"a\.json: JSON of more than 30 bytes.* name the file \.jsonl"):
+        list(read_rows(tmp_path / "a.json"))
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, json.loads(text))), encoding="utf-8")
+    assert [row.text for row in read_rows(tmp_path / "a.jsonl")] == ["Ja", "Nein"]
+
+
+def test_a_bad_record_of_an_array_is_named_and_the_others_are_read(tmp_path):
+    (tmp_path / "a.json").write_text('[{"text": "Ja"}, {"id": 3}, {"text": "Nein"}]', encoding="utf-8")
+    one, bad, other = read_rows(tmp_path / "a.json")
+    assert [one.text, other.text] == ["Ja", "Nein"]
+    assert "a.json: record 2: it has neither a text" in str(bad)
+
+
+class Pipe(io.RawIOBase):
+    """Gives its chunks one by one."""
+
+    def __init__(self, *chunks):
+        self.chunks = list(chunks)
+
+    def readable(self):
+        return True
+
+    def readinto(self, room):
+        chunk = self.chunks.pop(0) if self.chunks else b""
+        room[: len(chunk)] = chunk
+        return len(chunk)
+
+
+def test_a_pipe_may_hold_back_the_end_of_a_line(monkeypatch):
+    """A CR that comes before its LF does not make it a file of an old Mac."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Pipe(b"Eins\rZwei", b"\n"))))
+    assert [row.text for row in read_rows(STDIN)] == ["Eins\rZwei"]
 
 
 def test_words_know_their_place_and_a_header_its_source(tmp_path):
@@ -89,7 +169,7 @@ def test_standard_input_is_read_as_it_is_told(monkeypatch):
         pytest.param(
             "a.jsonl", b'{"text": "Gut"}\n{"tokens": []}\n{"text": "Gut"}', ":2: a sentence w", id="none"
         ),
-        pytest.param("a.conll", b"Gut O\n\nSo O\nso O O\n\nGut O\n", ":4: 3 columns", id="columns"),
+        pytest.param("a.conll", b"Gut O\n\nSo O\nso O O\n\nGut O\n", ":4: 'so O O' has 3", id="columns"),
         pytest.param("a.conll", b"Gut O\n\nSo O\n\xff O\n\nGut O\n", ":4: byte 1", id="bytes-in-a-sentence"),
         pytest.param(
             "a.tsv",

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,21 @@ def test_what_is_found_at_the_end_is_replaced_at_the_beginning(tagger, monkeypat
 def test_a_name_of_low_score_and_an_unsure_word_never_stay():
     assert run("X und y") == "[PER] und [UNSURE]\n"  # scores of 0.3
     assert run("X und y", "--min-outside-score", "0") == "[PER] und y\n"
+
+
+def test_an_inner_entity_without_an_outer_one_is_replaced(monkeypatch):
+    """And both levels are asked for."""
+    asked = []
+    tagger = CapitalTagger(n_levels=2)
+    tag_words = tagger.tag_words
+
+    def tag_inner_alone(sentences):
+        return [replace(one, tags=["O"] * len(one.tags)) for one in tag_words(sentences)]
+
+    monkeypatch.setattr(tagger, "tag_words", tag_inner_alone)
+    monkeypatch.setattr(redact, "load", lambda *arguments: asked.append(arguments[3]) or tagger)
+    assert run("die Bad Ems ruft", "--found-only") == "die Bad [LOC] ruft\n"
+    assert asked == ["both"]
 
 
 def test_nothing_else_of_the_input_reaches_the_output():

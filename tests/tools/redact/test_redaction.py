@@ -23,6 +23,34 @@ def tagged(text, tags, scores):
     return TaggedText(text, [words], [TaggedWords(tags.split(), scores, 0)])
 
 
+BOTH_LEVELS = TaggedText(
+    "Uni Ulm lobt Bonn und Köln .",
+    split_text("Uni Ulm lobt Bonn und Köln ."),
+    [
+        TaggedWords(
+            ["B-ORG", "I-ORG", *"OOOOO"],
+            [0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9],
+            0,
+            TaggedWords(["O", "B-LOC", "O", "B-LOC", *"OOO"], [0.9, 0.9, 0.9, 0.6, 0.9, 0.2, 0.1], 0),
+        )
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("labels", "min_outside", "expected"),
+    [
+        pytest.param([], 0.0, ["Uni Ulm ORG", "Ulm LOC", "Bonn LOC"], id="an inner entity alone"),
+        pytest.param(["LOC"], 0.0, ["Ulm LOC", "Bonn LOC"], id="inner entities of a label"),
+        pytest.param(["LOC"], 0.5, ["Ulm LOC", "Bonn LOC", "Köln UNSURE"], id="unsure of the inner level"),
+    ],
+)
+def test_entities_of_both_levels_are_listed(labels, min_outside, expected):
+    """An inner entity may stand where the tagger found no outer one around it."""
+    found = list_mentions(BOTH_LEVELS, labels=labels, min_outside=min_outside)
+    assert [f"{BOTH_LEVELS.text[one.start : one.end]} {one.label}" for one in found] == expected
+
+
 UNSURELY = tagged("Frau Ilg , Ulm Erz", "O B-PER O O O", [0.9, 0.1, 0.2, 0.4, 0.0])
 
 

@@ -93,8 +93,13 @@ def test_the_columns_may_be_said(tmp_path):
 @pytest.mark.parametrize(
     ("content", "columns", "problem"),
     [
-        pytest.param("a O\nb\n", None, "dev.conll:2: 1 column, not 2.", id="no-tag"),
-        pytest.param("a O\nNew York O\n", None, "dev.conll:2: 3 columns, not 2.", id="blank-in-the-word"),
+        pytest.param("a O\nb\n", None, "dev.conll:2: 'b' has 1 column, not 2.", id="no-tag"),
+        pytest.param(
+            "a O\nNew York O\n",
+            None,
+            "dev.conll:2: 'New York O' has 3 columns, not 2.",
+            id="blank-in-the-word",
+        ),
         pytest.param("a O\n\tB-PER\nb O\n", None, "dev.conll:2: ", id="a-tag-without-a-word"),
         pytest.param("a b c\n", None, "dev.conll: which of 3 columns has the tags", id="no-tags"),
         pytest.param("a\nb\n", None, "dev.conll:1: 1 column: ", id="words-alone"),

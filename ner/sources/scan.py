@@ -1,0 +1,44 @@
+"""The first reading of a corpus: what must be known of all of it before a tag can be understood."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ner.annotation.schemes import Pair, list_pairs
+from ner.sources.corpus import Corpus
+from ner.sources.cutting import TRAIN, Pool
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a first reading of a corpus gathers.
+
+    Args:
+        pairs: Of each split that there is, how often each tag stands behind each other.
+        pool: The sentences of train where splits are cut from it.
+        has_inner: Whether a sentence has an inner level.
+    """
+
+    pairs: dict[str, Counter[Pair]] = field(default_factory=dict)
+    pool: Pool | None = None
+    has_inner: bool = False
+
+    @classmethod
+    def of_corpus(cls, corpus: Corpus, shares: Mapping[str, float]) -> "Scan":
+        """Read every split once."""
+        scan = cls(pool=Pool() if shares.keys() - corpus.readers.keys() else None)
+        for split, read in corpus.readers.items():
+            pairs = scan.pairs[split] = Counter()
+            for sentence in read():
+                pairs.update(list_pairs(sentence.outer))
+                if sentence.inner is not None:
+                    scan.has_inner = True
+                    pairs.update(list_pairs(sentence.inner))
+                if scan.pool and split == TRAIN:
+                    scan.pool.add(sentence)
+        return scan
+
+    @property
+    def all_pairs(self) -> Counter[Pair]:
+        """The pairs of the whole corpus."""
+        return sum(self.pairs.values(), Counter())
