@@ -118,7 +118,7 @@ def ray_cluster(workers: int | None, cpus_per_worker: int, address: str | None) 
             raise
         raise PipelineError(
             f"--ray-address {address}: {str(error).splitlines()[0]}.",
-            remedy="start the cluster with ray start --head, and name its address.",
+            remedy="start it with ray start --head, and set RAY_AUTH_MODE=token if it wants Ray's token.",
         ) from error
     try:
         yield ray

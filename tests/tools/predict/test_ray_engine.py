@@ -3,17 +3,15 @@
 import importlib.util
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import psutil
 import pyarrow.parquet as pq
 import pytest
 
 from tests.support.pipeline_clone import ROOT
+from tests.support.ray_cluster import TOKEN, find_workers, kill, start_cluster
 
 pytestmark = [
     pytest.mark.slow,
@@ -139,3 +137,34 @@ def test_twenty_workers_killed_in_a_row_lose_nothing(run, texts, finished_clone,
     assert running.returncode == 0, message
     assert n_killed == 20
     assert_same_rows(out, tmp_path / "out.parquet")
+
+
+def test_a_node_and_a_worker_of_a_cluster_are_killed_and_no_row_is_lost(run, texts, finished_clone, tmp_path):
+    """The job comes from outside; the head and what it started stay."""
+    out = tmp_path / "out"
+    status, message = run("--file", texts, "--output", tmp_path / "out.parquet")
+    assert status == 0, message
+    with start_cluster() as (address, (_, first, second)):
+        arguments = ("--engine", "ray", "--ray-address", address, "--file", texts, "--output", out)
+        options = {**OPTIONS, "timeout": None, "env": {**os.environ, **TOKEN}}
+        with subprocess.Popen(command(finished_clone, *arguments), **options) as running:
+            wait_for_parts(out, 2, running)
+            [worker] = find_workers(first.pid)
+            assert kill(worker)
+            wait_for_parts(out, 3, running)
+            second.kill()
+            assert running.poll() is None, running.communicate()
+            message = running.communicate(timeout=300)[1]
+        assert running.returncode == 0, message
+    assert "Workers: 2, each with 1 CPU" in message
+    assert "Traceback" not in message
+    assert_same_rows(out, tmp_path / "out.parquet")
+
+
+def wait_for_parts(out, n_parts, running):
+    """Wait until so many parts are recorded."""
+    deadline = time.monotonic() + 240
+    while len(list(out.glob("_run/finished/*.json"))) < n_parts:
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
