@@ -221,7 +221,9 @@ def check_places(output: Place | None, inputs: Inputs) -> None:
     Raises:
         PipelineError: Names the option or the stream.
     """
-    if isinstance(output, Path) and output.is_dir():
+    if isinstance(output, RemoteFile):
+        describe(output)  # a refused credential shows before hours of work
+    elif output and output.is_dir():
         raise PipelineError(f"--output {output}: a folder.", remedy="name a file in it.")
     if output is None and sys.stdout is None:
         raise PipelineError("standard output is closed.", remedy="name a file with --output.")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ner.core.errors import PipelineError
+from ner.core.errors import PipelineError, summarise_error
 from ner.windows.run_config import RUN_CONFIG
 from tools.predict.console import say, show_progress
 from tools.predict.input_rows import Meter, find_format
@@ -95,6 +95,7 @@ def ray_cluster(workers: int | None, cpus_per_worker: int, address: str | None) 
     """
     # Ray's own processes report on the terminal what is no fault; what fails comes back as an exception.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a machine that has other work takes long
     try:
         import ray
     except ImportError as error:
@@ -113,12 +114,13 @@ def ray_cluster(workers: int | None, cpus_per_worker: int, address: str | None) 
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        if address is None:
-            raise
+    except Exception as error:  # Ray raises this very class where a start takes too long
+        where = f"--ray-address {address}" if address else "Ray on this machine"
         raise PipelineError(
-            f"--ray-address {address}: {str(error).splitlines()[0]}.",
-            remedy="start it with ray start --head, and set RAY_AUTH_MODE=token if it wants Ray's token.",
+            f"{where}: {summarise_error(error).rstrip('.')}.",
+            remedy="start it with ray start --head, and set RAY_AUTH_MODE=token if it wants Ray's token."
+            if address
+            else "try again when the machine has less to do.",
         ) from error
     try:
         yield ray

@@ -283,6 +283,16 @@ def write_bytes(place: Place, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def remove_file(place: Place) -> None:
+    """Remove a file."""
+    if isinstance(place, Path):
+        place.unlink()
+        return
+    with store_errors(place):
+        system, path = _locate(place)
+        system.delete_file(path)
+
+
 def remove_leftovers(folder: Place) -> None:
     """Remove what killed processes left in a folder of this machine; an object store keeps no such thing."""
     if isinstance(folder, Path):
