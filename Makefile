@@ -58,7 +58,7 @@ search: $(VENV)/.run ## Search the ranges of search.yaml for the best validation
 test: $(VENV)/.dev lint ## Set up, run the linters and all tests but the slow ones
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(VENV)/.dev $(VENV)/.ray ## Run the slow tests
+test-slow: $(VENV)/.dev $(VENV)/.ray $(VENV)/.s3 ## Run the slow tests
 	$(BIN)/python -m pytest -m slow
 
 fresh: ## Run both commands in a fresh Debian 13, made in FRESH_DIR (as root on Debian; an hour, 8 GB)
@@ -116,6 +116,11 @@ $(VENV)/.run: pyproject.toml requirements.lock requirements.txt $(VENV)/bin/pyth
 $(VENV)/.ray: requirements-ray.txt $(VENV)/.dev
 	@$(IN_VENV)
 	$(PIP) install --quiet -r requirements-ray.txt
+	@touch $@
+
+$(VENV)/.s3: requirements-s3.txt requirements-s3-dev.txt $(VENV)/.dev
+	@$(IN_VENV)
+	$(PIP) install --quiet -r requirements-s3-dev.txt
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements-dev.lock requirements-dev.txt requirements-lora.txt requirements-onnx.txt requirements.txt $(VENV)/bin/python \

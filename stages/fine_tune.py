@@ -25,7 +25,7 @@ from ner.training.arguments import training_arguments
 from ner.training.failures import check_targets
 from ner.training.freezing import freeze_layers
 from ner.training.head_start import start_heads
-from ner.training.launching import end_process, join_processes, start_launcher
+from ner.training.launching import end_process, end_together, join_processes, start_launcher
 from ner.training.levels import trains_inner_level
 from ner.training.lora import add_lora, merge_lora
 from ner.training.old_head import keep_old_head
@@ -66,7 +66,7 @@ def fine_tune(
     processes = join_processes()
     is_first = processes.is_main_process
     run = Run("fine_tune", params.model_dump(), parts=(TAGGER, SUMMARY, CURVE, SPEED))
-    with run.lock() if is_first else nullcontext():
+    with end_together(processes), run.lock() if is_first else nullcontext():
         plan = [(run.is_complete, run.last_checkpoint())] if is_first else [None]
         is_complete, checkpoint = broadcast_object_list(plan)[0]
         if is_complete:

@@ -5,19 +5,33 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from accelerate import PartialState
 
-from ner.core.errors import PipelineError
+from ner.core.errors import PipelineError, summarise_error
 from ner.tagging.devices import has_accelerator
 
 LAUNCHED = "NER_LAUNCHED"  # set for the processes that a launcher starts
+# On a second machine a person starts the launcher, which sets this for its processes, as all launchers do.
+RANK = "LOCAL_RANK"
+# What gloo, NCCL and torch's store say when another process has ended.
+LOST = (
+    "Connection closed by peer",
+    "Connection reset by peer",
+    "Broken pipe",
+    "NCCL",
+    "Gloo",
+    "gloo",
+    "TCPStore",
+)
 
 
 def start_launcher(launcher: str, module: str) -> None:
     """Replace this process by the launcher, which starts `module` with the same arguments in its processes.
 
-    Returns at once for `python`, or in a process that the launcher started. The launcher is not part of the
+    Returns at once for `python`, or in a process that a launcher started. The launcher is not part of the
     command in dvc.yaml: DVC would train again for it.
 
     Args:
@@ -33,7 +47,7 @@ def start_launcher(launcher: str, module: str) -> None:
         raise PipelineError(
             f"params.yaml: run.launcher is {launcher!r} ({error}).", remedy="correct the quotes."
         ) from error
-    if command in ([], ["python"]) or LAUNCHED in os.environ:
+    if command in ([], ["python"]) or LAUNCHED in os.environ or RANK in os.environ:
         return
     program = shutil.which(command[0])
     if program is None:
@@ -49,6 +63,27 @@ def start_launcher(launcher: str, module: str) -> None:
 def join_processes() -> PartialState:
     """Join the other processes of the run, if a launcher started some."""
     return PartialState(cpu=not has_accelerator())
+
+
+@contextmanager
+def end_together(processes: PartialState) -> Iterator[None]:
+    """End this process with one line when another one of the run has ended; torch's teardown may wait for it.
+
+    Args:
+        processes: Of the run.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if processes.num_processes == 1 or not any(word in str(error) for word in LOST):
+            raise
+        lost = PipelineError(
+            f"another process of this run ended ({summarise_error(error)}).",
+            remedy="start the run again on every machine: it goes on from the last checkpoint.",
+        )
+        sys.stderr.write(f"error: {lost}\n")
+        logging.shutdown()
+        os._exit(1)
 
 
 def end_process(processes: PartialState) -> None:

@@ -55,6 +55,13 @@ def test_each_import_is_pinned_exactly_and_each_pin_is_used():
     assert optional - imported_packages() == {"onnxscript", "mlflow-skinny", "tensorboard", "wandb"}
 
 
+def test_dvc_with_s3_is_the_dvc_that_runs_the_pipeline():
+    [line] = re.findall(
+        r"^dvc\[s3\]==(.*)$", (ROOT / "requirements-s3.txt").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert line == read_versions("requirements.txt")["dvc"]
+
+
 LOCKS = {"requirements.txt": "requirements.lock", "requirements-dev.txt": "requirements-dev.lock"}
 
 

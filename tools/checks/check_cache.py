@@ -1,4 +1,4 @@
-"""Find damaged objects in DVC's cache or in a remote that is a folder: `ner check-cache`.
+"""Find damaged objects in DVC's cache or in a remote, a folder or an object store: `ner check-cache`.
 
 DVC trusts an object of its cache that is marked read-only and checks it out unread. Exit status: 0 if every
 object that `dvc.lock` names and that is here is whole, or was healed; 1 if one is damaged.
@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,9 @@ from dvc.repo import Repo
 from rich.console import Console
 
 from ner.core.errors import PipelineError
+from tools.predict.stores import Place, exists, is_folder, open_place, parse_place, read_bytes, remove_file
 
+BLOCK_BYTES = 2**20
 DIRECTORY = ".dir"  # ends the hash of a folder: its object lists the folder's files as JSON
 
 
@@ -33,16 +34,16 @@ class CachedFile:
     path: Path
     md5: str
 
-    def object_in(self, store: Path) -> Path:
-        """Return the object's path in a cache or in a remote that is a folder."""
+    def object_in(self, store: Place) -> Place:
+        """Return the object's path in a cache or in a remote."""
         return store / self.md5[:2] / self.md5[2:]
 
-    def is_whole(self, path: Path) -> bool:
+    def is_whole(self, path: Place) -> bool:
         """Return whether a file has the recorded hash."""
         return hash_file(path) == self.md5.removesuffix(DIRECTORY)
 
 
-def list_objects(repo: Repo, store: Path) -> Iterator[CachedFile]:
+def list_objects(repo: Repo, store: Place) -> Iterator[CachedFile]:
     """List what the cached outputs consist of, as far as `store` knows it."""
     for out in repo.index.outs:
         if not (out.use_cache and out.hash_info):
@@ -50,23 +51,26 @@ def list_objects(repo: Repo, store: Path) -> Iterator[CachedFile]:
         one = CachedFile(Path(out.fs_path), out.hash_info.value)
         yield one
         listing = one.object_in(store)
-        if one.md5.endswith(DIRECTORY) and listing.is_file() and one.is_whole(listing):
-            for entry in json.loads(listing.read_text(encoding="utf-8")):
+        if one.md5.endswith(DIRECTORY) and exists(listing) and one.is_whole(listing):
+            for entry in json.loads(read_bytes(listing)):
                 yield CachedFile(one.path / entry["relpath"], entry["md5"])
 
 
-def hash_file(path: Path) -> str:
+def hash_file(path: Place) -> str:
     """Hash a file as DVC names its objects: against accidents, not against attackers."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+    digest = hashlib.md5(usedforsecurity=False)
+    with open_place(path) as stream:
+        while block := stream.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
-def remove_damaged(one: CachedFile, store: Path) -> None:
+def remove_damaged(one: CachedFile, store: Place) -> None:
     """Remove a damaged object, and its checked-out copy, which DVC takes for undamaged."""
     damaged = one.object_in(store)
     if one.path.is_file() and hash_file(one.path) == hash_file(damaged):
         one.path.unlink()
-    damaged.unlink()
+    remove_file(damaged)
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -75,7 +79,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def check_cache(
     remote: Annotated[
-        Path | None, typer.Option(help="Folder of a remote to check instead of the cache.")
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Folder of a remote, also at s3://, gs:// or hdfs://, instead of the cache."
+        ),
     ] = None,
     heal: Annotated[
         bool, typer.Option("--heal", help="Remove damaged objects; dvc pull or dvc repro restores them.")
@@ -83,9 +90,9 @@ def check_cache(
 ) -> None:
     """Hash every object that dvc.lock names and list the damaged ones."""
     with Repo() as repo:
-        store = remote / "files/md5" if remote else Path(repo.cache.local.path)
-        present = [one for one in list_objects(repo, store) if one.object_in(store).is_file()]
-    if remote and not store.is_dir():  # a fresh checkout has no cache yet: nothing in it is damaged
+        store = parse_place(remote) / "files/md5" if remote else Path(repo.cache.local.path)
+        present = [one for one in list_objects(repo, store) if exists(one.object_in(store))]
+    if remote and not is_folder(store):  # a fresh checkout has no cache yet: nothing in it is damaged
         raise PipelineError(f"{store}: no such folder.", remedy="correct --remote.")
     damaged = [one for one in present if not one.is_whole(one.object_in(store))]
     for one in damaged:

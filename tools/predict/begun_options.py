@@ -10,6 +10,7 @@ from ner.core.errors import PipelineError
 from ner.core.files import write_json
 from ner.core.number_types import TaggingPrecision
 from ner.text.text_tagger import Levels
+from tools.predict.stores import Place
 
 ANEW = "or leave --resume out to start anew."
 
@@ -22,7 +23,7 @@ class BegunOptions:
         level: `--level`.
         min_score: `--min-score`.
         precision: `--precision`.
-        model: A hash of the tagger's files.
+        model: A hash of the tagger's files, or its address.
     """
 
     level: str
@@ -32,20 +33,19 @@ class BegunOptions:
 
     @classmethod
     def read(
-        cls, tagger_dir: Path, *, level: Levels, min_score: float, precision: TaggingPrecision
+        cls, tagger_dir: Place, *, level: Levels, min_score: float, precision: TaggingPrecision
     ) -> "BegunOptions":
-        """Read the tagger's files and note the options."""
-        return cls(level.value, min_score, precision, hash_folder(tagger_dir))
+        """Read the tagger's files, or of an object store their address, and note the options."""
+        model = hash_folder(tagger_dir) if isinstance(tagger_dir, Path) else str(tagger_dir)
+        return cls(level.value, min_score, precision, model)
 
     def record(self, output: Path) -> None:
         """Write them beside the output; a pipe or device has none."""
         if output.is_file():
-            with suppress(
-                PermissionError
-            ):  # the file may be written, its folder may not: no run goes on there
+            with suppress(PermissionError):  # of the folder, not of the file: no run goes on there
                 write_json(place_record(output), asdict(self))
 
-    def check(self, output: Path, tagger_dir: Path) -> None:
+    def check(self, output: Path, tagger_dir: Place) -> None:
         """Compare them with those of the run that began an output.
 
         Raises:

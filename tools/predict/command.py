@@ -27,10 +27,8 @@ from tools.predict.options import (
     TAGGER_DIR,
     Files,
     Format,
-    Output,
     Precision,
     SubtokensPerBatch,
-    Tagger,
     Texts,
 )
 from tools.predict.output_formats import (
@@ -49,6 +47,7 @@ from tools.predict.places import (
     choose_format,
     find_inputs,
 )
+from tools.predict.stores import Place, RemoteFile, parse_place, whole_place
 from tools.predict.tagging import Chunk, RowFilter, load, read_inputs, tag_rows
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -75,8 +74,17 @@ def predict(
         OutputFormat | None,
         typer.Option("--format", help="By the end of --output's name; else text on a terminal, or jsonl."),
     ] = None,
-    output: Output = None,
-    model: Tagger = TAGGER_DIR,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="File to write instead of standard output, also at s3://; with ray: a folder.",
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(metavar="PATH", help="The tagger: models/ner, an ONNX export, or a folder at s3://."),
+    ] = str(TAGGER_DIR),
     level: Annotated[
         Levels, typer.Option(help="outer: no entities inside others, also where the tagger finds them.")
     ] = Levels.BOTH,
@@ -88,12 +96,18 @@ def predict(
         bool, typer.Option("--skip-bad-lines", help="Skip lines that cannot be read, and count them.")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue after the last whole row of --output.")
+        bool,
+        typer.Option("--resume", help="Continue after the last whole row of --output, or the parts in it."),
     ] = False,
     subtokens_per_batch: SubtokensPerBatch = None,
     precision: Precision = "auto",
     engine: Annotated[Engine, typer.Option(help="ray: on several processes or machines.")] = Engine.LOCAL,
-    workers: Annotated[int, typer.Option(min=1, help="With ray: how many taggers.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With ray: how many taggers; else as many as there is room for.")
+    ] = None,
+    cpus_per_worker: Annotated[
+        int, typer.Option(min=1, help="With ray: CPU cores of each; where there are GPUs, it has one too.")
+    ] = 1,
     ray_address: Annotated[
         str | None,
         typer.Option(envvar="RAY_ADDRESS", help="With ray: a cluster's address; else this machine."),
@@ -101,37 +115,45 @@ def predict(
 ) -> None:
     """Find entities in texts: whole words, with the decoder that evaluation uses."""
     inputs = find_inputs(file or ([] if text else [STDIN]), input_format)
+    place, tagger_dir = parse_place(output) if output else None, parse_place(model)
     if engine is Engine.RAY:
-        output = check_ray_options(text, inputs, output, form, resume=resume, skip_bad_lines=skip_bad_lines)
+        folder = check_ray_options(text, inputs, place, form)
         from tools.predict.ray_engine import tag_with_ray  # seconds, and Ray is optional
+        from tools.predict.ray_worker import WorkerSettings
 
-        tag_with_ray(
-            inputs.files,
+        settings = WorkerSettings(
+            folder,
             input_format,
-            output,
-            tagger_dir=model,
-            levels=level,
-            min_score=min_score,
-            subtokens_per_batch=subtokens_per_batch,
-            precision=precision,
+            level.value,
+            min_score,
+            precision,
+            subtokens_per_batch,
+            is_skipping=skip_bad_lines,
+        )
+        tag_with_ray(
+            [path.resolve() if isinstance(path, Path) else path for path in inputs.files],
+            settings,
+            model=tagger_dir,
             workers=workers,
+            cpus_per_worker=cpus_per_worker,
             address=ray_address,
+            resume=resume,
         )
         return
-    form = form or choose_format(output)
-    check_output(output, form, inputs, resume=resume)
+    form = form or choose_format(place)
+    check_output(place, form, inputs, resume=resume)
     options = None
-    if output and form in LINE_FORMATS:
-        options = BegunOptions.read(model, level=level, min_score=min_score, precision=precision)
+    if isinstance(place, Path) and form in LINE_FORMATS:
+        options = BegunOptions.read(tagger_dir, level=level, min_score=min_score, precision=precision)
         if resume:
-            options.check(output, model)
+            options.check(place, tagger_dir)
     predict_locally(
         text or [],
         inputs.files,
         input_format,
         form,
-        output,
-        load=lambda: load(model, subtokens_per_batch, precision, level),
+        place,
+        load=lambda: load(tagger_dir, subtokens_per_batch, precision, level),
         min_score=min_score,
         row_filter=RowFilter(is_skipping=skip_bad_lines),
         resume=resume,
@@ -140,41 +162,36 @@ def predict(
 
 
 def check_ray_options(
-    text: Sequence[str] | None,
-    inputs: Inputs,
-    output: Path | None,
-    form: OutputFormat | None,
-    *,
-    resume: bool,
-    skip_bad_lines: bool,
-) -> Path:
-    """Refuse what Ray Data does not do, and return the folder that it writes.
+    text: Sequence[str] | None, inputs: Inputs, output: Place | None, form: OutputFormat | None
+) -> Place:
+    """Refuse what is not tagged with Ray, and return the folder that it writes.
 
     Raises:
         PipelineError: Names the option.
     """
-    if text or resume or skip_bad_lines or output is None or not all(p.is_file() for p in inputs.files):
+    is_pipe = any(isinstance(path, Path) and not path.is_file() for path in inputs.files)
+    if text or output is None or is_pipe:
         raise PipelineError(
-            "--engine ray tags files into a folder: no TEXT, pipe, --resume or --skip-bad-lines.",
+            "--engine ray tags files into a folder: no TEXT and no pipe.",
             remedy="name --file and --output, or leave --engine ray out.",
         )
-    if form not in (None, OutputFormat.PARQUET, OutputFormat.JSONL) or (
-        output.suffix and not output.is_dir()
+    if form not in (None, OutputFormat.PARQUET) or (
+        output.suffix and not (isinstance(output, Path) and output.is_dir())
     ):
         raise PipelineError(
             f"--engine ray writes a folder of Parquet, not {output} ({form or 'by its name'}).",
-            remedy="name a folder with --output.",
+            remedy="name a folder with --output, or leave --engine ray out.",
         )
     check_output_is_no_input(output, inputs)
-    return output
+    return output.resolve() if isinstance(output, Path) else output
 
 
 def predict_locally(
     texts: Sequence[str],
-    files: Sequence[Path],
+    files: Sequence[Place],
     input_format: InputFormat | None,
     form: OutputFormat,
-    output: Path | None,
+    output: Place | None,
     *,
     load: Callable[[], TextTagger],
     min_score: float,
@@ -201,7 +218,7 @@ def predict_locally(
     if is_typed:
         say("Type texts, one a line; Ctrl-D ends.")
     tagger = load()
-    n_rows = skip_finished(output, form, rows) if output and resume else 0
+    n_rows = skip_finished(output, form, rows) if isinstance(output, Path) and resume else 0
     chunks = tag_rows(
         tagger,
         rows,
@@ -211,7 +228,7 @@ def predict_locally(
         is_shown=output is not None or not sys.stdout.isatty(),
     )
     with open_writer(output, form, tagger, is_appending=n_rows > 0) as write:
-        if output and options and not n_rows:
+        if isinstance(output, Path) and options and not n_rows:
             options.record(output)
         for chunk in chunks:
             write([(row, tagged.without_doubtful(min_score)) for row, tagged in chunk])
@@ -266,12 +283,16 @@ def identify(row: Row, form: OutputFormat) -> str | list[str]:
 
 @contextmanager
 def open_writer(
-    output: Path | None, form: OutputFormat, tagger: TextTagger, *, is_appending: bool
+    output: Place | None, form: OutputFormat, tagger: TextTagger, *, is_appending: bool
 ) -> Iterator[Write]:
     """Return a function that writes a chunk, whole rows at a time, so that a killed run can be resumed.
 
-    Parquet, which is read from its end, appears whole or not at all.
+    Parquet, which is read from its end, appears whole or not at all, and so does a file of an object store.
     """
+    if isinstance(output, RemoteFile):
+        with whole_place(output) as part, open_writer(part, form, tagger, is_appending=False) as write:
+            yield write
+        return
     try:
         if form is OutputFormat.PARQUET and output:
             with whole_file(output) as part, pq.ParquetWriter(part, make_schema(tagger.n_levels)) as writer:

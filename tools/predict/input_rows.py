@@ -17,10 +17,9 @@ from functools import partial
 from io import BufferedReader, RawIOBase
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ner.core.errors import PipelineError
 from ner.sources.formats.column_layouts import find_layout
@@ -33,6 +32,7 @@ from ner.sources.formats.records import unwrap
 from ner.sources.formats.tokens_jsonl import WORD_KEYS
 from ner.text.splitting import Word, check_unicode, split_text
 from tools.predict.parquet_rows import UnreadableRow, iterate_rows
+from tools.predict.stores import Place, measure, open_parquet, open_place
 
 STDIN = Path("-")
 MAX_ARRAY_BYTES = 256 * 2**20
@@ -112,6 +112,10 @@ class Meter:
         """Bytes read so far."""
         return self._finished + self._position()
 
+    def add(self, n_bytes: int) -> None:
+        """Note that others have read so many bytes."""
+        self._finished += n_bytes
+
     @contextmanager
     def watch(self, size: int, position: Callable[[], float]) -> Iterator[None]:
         """Ask `position` while a file of `size` bytes is read."""
@@ -121,7 +125,14 @@ class Meter:
         self._position = lambda: 0
 
 
-def find_format(path: Path) -> InputFormat:
+class Lines(Protocol):
+    """What lines are read from: a file, or a part of one."""
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return the next line with its end, or its next bytes if it has more than `size`."""
+
+
+def find_format(path: Place) -> InputFormat:
     """Return a file's format by the end of its name, `.gz` behind it or not.
 
     Raises:
@@ -143,7 +154,7 @@ def read_arguments(texts: Sequence[str]) -> Iterator[Row | PipelineError]:
 
 
 def read_rows(
-    path: Path, form: InputFormat | None = None, meter: Meter | None = None
+    path: Place, form: InputFormat | None = None, meter: Meter | None = None
 ) -> Iterator[Row | PipelineError]:
     """Read the rows of a file, or of standard input (`-`), one at a time.
 
@@ -161,27 +172,41 @@ def read_rows(
     form = form or (InputFormat.TEXT if path == STDIN else find_format(path))
     meter = meter or Meter()
     if form is InputFormat.PARQUET:
-        yield from _read_parquet(path, meter)
+        yield from read_parquet(path, meter)
         return
     try:
         with _open(path, meter) as stream:
             name = "standard input" if path == STDIN else str(path)
             if form is InputFormat.JSON:
                 yield from _parse_array(stream, name)
-                return
-            lines = _decode_lines(stream, name)
-            if form in (InputFormat.CONLL, InputFormat.TSV):
-                yield from _parse_sentences(lines, Path(name))
-                return
-            parse = _row_of_text if form is InputFormat.TEXT else _row_of_json
-            for number, line in lines:
-                if isinstance(line, PipelineError):
-                    yield line
-                else:
-                    yield _parse(partial(parse, line), f"{name}:{number}")
+            else:
+                yield from parse_stream(stream, form, name)
     except (OSError, EOFError, zlib.error) as error:  # the last two: a torn or broken gzip file
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise PipelineError(f"{path}: {reason}.", remedy="name a file that can be read.") from error
+
+
+def parse_stream(
+    stream: Lines, form: InputFormat, name: str, n_before: int = 0
+) -> Iterator[Row | PipelineError]:
+    """Parse the lines of a stream in any format but Parquet.
+
+    Args:
+        stream: The lines.
+        form: Their format.
+        name: Of the file, for errors.
+        n_before: How many lines of the file stand before these.
+    """
+    lines = _decode_lines(stream, name, n_before)
+    if form in (InputFormat.CONLL, InputFormat.TSV):
+        yield from _parse_sentences(lines, Path(name))
+        return
+    parse = _row_of_text if form is InputFormat.TEXT else _row_of_json
+    for number, line in lines:
+        if isinstance(line, PipelineError):
+            yield line
+        else:
+            yield _parse(partial(parse, line), f"{name}:{number}")
 
 
 def _parse(parse: Callable[[], Row], place: str) -> Row | PipelineError:
@@ -192,30 +217,31 @@ def _parse(parse: Callable[[], Row], place: str) -> Row | PipelineError:
 
 
 @contextmanager
-def _open(path: Path, meter: Meter) -> Iterator[BufferedReader]:
+def _open(path: Place, meter: Meter) -> Iterator[BufferedReader]:
     if path == STDIN:
         found = sys.stdin.buffer
         yield found if isinstance(found, BufferedReader) else BufferedReader(cast(RawIOBase, found))
         return
     with (
-        path.open("rb", buffering=HEAD_BYTES) as file,
-        meter.watch(path.stat().st_size, file.tell if file.seekable() else int),
+        open_place(path, HEAD_BYTES) as file,
+        meter.watch(measure(path), file.tell if file.seekable() else int),
     ):
         if path.name.endswith(".gz"):
             with gzip.GzipFile(fileobj=file) as unpacked, BufferedReader(unpacked, HEAD_BYTES) as stream:
-                yield stream
+                yield cast(BufferedReader, stream)
         else:
             yield file
 
 
-def _decode_lines(stream: BufferedReader, name: str) -> Iterator[tuple[int, str | PipelineError]]:
+def _decode_lines(stream: Lines, name: str, n_before: int = 0) -> Iterator[tuple[int, str | PipelineError]]:
     """Yield each line with its number, as the corpus readers read it: `ner.sources.formats.lines`."""
-    kind = TextKind.find(stream.peek(HEAD_BYTES))
-    is_pipe = not stream.seekable()  # which may hold back a line's LF
-    if not kind.is_common and not (is_pipe and kind.encoding == TextKind().encoding):
-        yield from _decode_uncommon_lines(stream, name, kind)
-        return
-    number = 0
+    if isinstance(stream, BufferedReader):  # a whole file, not a part of one
+        kind = TextKind.find(stream.peek(HEAD_BYTES))
+        is_pipe = not stream.seekable()  # which may hold back a line's LF
+        if not kind.is_common and not (is_pipe and kind.encoding == TextKind().encoding):
+            yield from _decode_uncommon_lines(stream, name, kind)
+            return
+    number = n_before
     while raw := stream.readline(MAX_LINE_BYTES):
         number += 1
         if len(raw) == MAX_LINE_BYTES and not raw.endswith(b"\n"):
@@ -302,7 +328,9 @@ def _row_of_record(value: object) -> Row:
             data = value["data"]
             value = {"text": read_task_text(data) if isinstance(data, dict) else data}
         text = value.get("text")
-        words = next((value[key] for key in WORD_KEYS if isinstance(value.get(key), list)), None)
+        words: list[Any] | None = next(
+            (value[key] for key in WORD_KEYS if isinstance(value.get(key), list)), None
+        )
         if words and all(isinstance(word, dict) for word in words) and isinstance(text, str):
             words = [word.get("text") for word in words]  # as Prodigy has them, who keeps their places too
         if words is not None and (words or not isinstance(text, str)):
@@ -359,12 +387,24 @@ def _is_germeval(filled: Sequence[str]) -> bool:
     return first.startswith("1\t") and all(line.startswith(HEADER) or line[:1].isdecimal() for line in filled)
 
 
-def _read_parquet(path: Path, meter: Meter) -> Iterator[Row | PipelineError]:
-    """Read the column `tokens` or `words` (lists of words), or else `text`."""
+def read_parquet(
+    path: Place, meter: Meter | None = None, groups: range | None = None
+) -> Iterator[Row | PipelineError]:
+    """Read the column `tokens` or `words` (lists of words), or else `text`.
+
+    Args:
+        path: The file.
+        meter: Is told how far reading is.
+        groups: Which row groups; None: all.
+
+    Raises:
+        PipelineError: If the file cannot be read, or has neither column.
+    """
+    meter = meter or Meter()
     try:
         if path == STDIN:
             raise OSError("Parquet cannot be read from standard input")
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             names = file.schema_arrow.names
             column = next((name for name in (*WORD_KEYS, "text") if name in names), None)
             if column is None:
@@ -373,9 +413,11 @@ def _read_parquet(path: Path, meter: Meter) -> Iterator[Row | PipelineError]:
                     remedy="rename the column that holds lists of words to tokens, that of texts to text.",
                 )
             columns = [column, *({"text"} & set(names) - {column})]
-            size, n_rows, number = path.stat().st_size, file.metadata.num_rows, 0
+            size, n_rows = measure(path), file.metadata.num_rows
+            before = range(groups.start if groups else 0)
+            number = sum(file.metadata.row_group(group).num_rows for group in before)
         with meter.watch(size, lambda: size * number / max(1, n_rows)):
-            for row in iterate_rows(path, columns, MAX_LINE_BYTES):
+            for row in iterate_rows(path, columns, MAX_LINE_BYTES, groups):
                 number += 1
                 yield _parse_value(row, f"{path}: row {number}", column)
     except (pa.ArrowException, OSError) as error:

@@ -14,10 +14,12 @@ Texts = Annotated[
     list[str] | None, typer.Argument(help="Texts; without any, and without --file: standard input.")
 ]
 Files = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option(
         "--file",
-        help="A .txt, .jsonl, .conll, .tsv (each also .gz) or .parquet file, or a folder; - is stdin.",
+        metavar="PATH",
+        help="A .txt, .jsonl, .conll, .tsv (each also .gz) or .parquet file, or a folder, also at s3://, "
+        "gs:// or hdfs://; - is stdin.",
     ),
 ]
 Format = Annotated[

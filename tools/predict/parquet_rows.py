@@ -5,12 +5,13 @@ dictionary, it stays one text.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
+
+from tools.predict.stores import Place, open_parquet
 
 ROWS_PER_BATCH = 1_000
 BYTES_PER_BATCH = 64 * 2**20
@@ -29,7 +30,7 @@ class UnreadableRow:
 
 
 def iterate_rows(
-    path: Path, columns: Sequence[str], max_bytes: int
+    path: Place, columns: Sequence[str], max_bytes: int, groups: range | None = None
 ) -> Iterator[dict[str, Any] | UnreadableRow]:
     """Yield the rows of a file, or an `UnreadableRow` in the place of one.
 
@@ -37,16 +38,17 @@ def iterate_rows(
         path: A Parquet file.
         columns: Columns of texts or of lists of words.
         max_bytes: Most bytes that a value may have.
+        groups: Which row groups; None: all.
 
     Raises:
         pyarrow.ArrowException: If the file cannot be read.
     """
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         leaves = [file.schema.column(number).path for number in range(len(file.schema))]
-    with pq.ParquetFile(
+    with open_parquet(
         path, read_dictionary=[leaf for leaf in leaves if leaf.split(".")[0] in columns]
     ) as file:
-        for group in range(file.num_row_groups):
+        for group in groups if groups is not None else range(file.num_row_groups):
             n_rows = max(1, file.metadata.row_group(group).num_rows)
             n_bytes = _unpacked_bytes(file, group, columns)
             if n_bytes > max(BYTES_PER_GROUP, n_rows * max_bytes):

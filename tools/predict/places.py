@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -12,6 +12,7 @@ from ner.core.errors import PipelineError
 from tools.predict.console import say
 from tools.predict.input_rows import STDIN, SUFFIXES, InputFormat, find_format
 from tools.predict.output_formats import LINE_FORMATS, OutputFormat
+from tools.predict.stores import Place, RemoteFile, describe, list_folder, measure, parse_place
 
 SHOWN_LEFT_OUT = 10
 DEVICES = Path("/dev")  # /dev/stdin and /dev/fd/63 may be a file or a pipe
@@ -32,10 +33,10 @@ class Inputs:
         left_out: Whatever else cannot be read, with the reason.
     """
 
-    files: list[Path] = field(default_factory=list)
-    folders: list[Path] = field(default_factory=list)
+    files: list[Place] = field(default_factory=list)
+    folders: list[Place] = field(default_factory=list)
     n_hidden: int = 0
-    left_out: list[tuple[Path, str]] = field(default_factory=list)
+    left_out: list[tuple[Place, str]] = field(default_factory=list)
 
     def describe_left_out(self) -> list[str]:
         """Return the lines that name and count what is not read."""
@@ -45,13 +46,13 @@ class Inputs:
         return [*lines, f"Left out of the input: {', '.join(told)}"] if told else []
 
 
-def find_inputs(paths: Sequence[Path], form: InputFormat | None) -> Inputs:
+def find_inputs(paths: Sequence[str | Path], form: InputFormat | None) -> Inputs:
     """List the files to read, tell what is left out, and see that the format of each is known.
 
     Raises:
         PipelineError: If a file is not there, nothing is left to read, or a name tells no format.
     """
-    inputs = list_inputs(paths)
+    inputs = list_inputs([parse_place(path) for path in paths])
     for line in inputs.describe_left_out():
         say(line)
     for path in inputs.files:
@@ -59,7 +60,7 @@ def find_inputs(paths: Sequence[Path], form: InputFormat | None) -> Inputs:
     return inputs
 
 
-def list_inputs(paths: Sequence[Path]) -> Inputs:
+def list_inputs(paths: Sequence[Place]) -> Inputs:
     """Put the files of a folder, sorted by name, in the folder's place.
 
     Raises:
@@ -67,7 +68,9 @@ def list_inputs(paths: Sequence[Path]) -> Inputs:
     """
     inputs = Inputs()
     for path in paths:
-        if path == STDIN:
+        if isinstance(path, RemoteFile):
+            _list_remote(path, inputs)
+        elif path == STDIN:
             inputs.files.append(path)
         elif path.is_dir():
             inputs.folders.append(path)
@@ -82,6 +85,23 @@ def list_inputs(paths: Sequence[Path]) -> Inputs:
         problem = "; ".join(inputs.describe_left_out()) or "an empty folder"
         raise PipelineError(f"{', '.join(map(str, paths))}: {problem}.", remedy="name files to tag.")
     return inputs
+
+
+def _list_remote(place: RemoteFile, inputs: Inputs) -> None:
+    found = describe(place)
+    if found.type.name == "NotFound":
+        raise PipelineError(f"{place}: no such file.", remedy="correct --file.")
+    if found.type.name == "File":
+        inputs.files.append(replace(place, size=found.size))
+        return
+    inputs.folders.append(place)
+    for file in list_folder(place):
+        if any(part.startswith(".") for part in str(file).removeprefix(str(place)).split("/")):
+            inputs.n_hidden += 1
+        elif file.name.endswith(".gz") and not file.size:
+            inputs.left_out.append((file, "0 bytes, which gzip never writes"))
+        else:
+            inputs.files.append(file)
 
 
 def _list_folder(folder: Path, inputs: Inputs) -> list[Path]:
@@ -105,7 +125,7 @@ def _list_folder(folder: Path, inputs: Inputs) -> list[Path]:
                 inputs.left_out.append((path, reason))
             else:
                 found.append(path)
-    inputs.left_out.sort()
+    inputs.left_out.sort(key=str)
     return sorted(found)
 
 
@@ -122,12 +142,14 @@ def _unreadable(path: Path, *, is_in_folder: bool = False) -> str | None:
     return None
 
 
-def find_input_format(path: Path, form: InputFormat | None) -> InputFormat:
+def find_input_format(path: Place, form: InputFormat | None) -> InputFormat:
     """Find a file's format; a pipe without an ending is text, as standard input is.
 
     Raises:
         PipelineError: If its name tells nothing, or it is a Parquet file that cannot be read from its end.
     """
+    if isinstance(path, RemoteFile):
+        return form or find_format(path)
     is_pipe = path == STDIN or not path.is_file()
     if form is None:
         ending = Path(path.name.removesuffix(".gz")).suffix.lower()
@@ -142,14 +164,14 @@ def find_input_format(path: Path, form: InputFormat | None) -> InputFormat:
     return form
 
 
-def count_bytes(files: Sequence[Path]) -> int | None:
+def count_bytes(files: Sequence[Place]) -> int | None:
     """Return the size of all files; None if one of them is a pipe."""
-    if any(path == STDIN or not path.is_file() for path in files):
+    if any(isinstance(path, Path) and (path == STDIN or not path.is_file()) for path in files):
         return None
-    return sum(path.stat().st_size for path in files)
+    return sum(map(measure, files))
 
 
-def choose_format(output: Path | None) -> OutputFormat:
+def choose_format(output: Place | None) -> OutputFormat:
     """Find the format from the output's name; without one: text on a terminal, and jsonl in a pipe.
 
     Raises:
@@ -161,7 +183,7 @@ def choose_format(output: Path | None) -> OutputFormat:
         raise PipelineError(
             f"--output {output}: the output is not packed.", remedy="leave .gz out, and run gzip after it."
         )
-    if output.exists() and not output.is_file() and not output.is_dir():
+    if isinstance(output, Path) and output.exists() and not output.is_file() and not output.is_dir():
         return OutputFormat.JSONL  # a pipe, or /dev/null
     form = OUTPUT_SUFFIXES.get(output.suffix.lower())
     if form is None:
@@ -172,7 +194,7 @@ def choose_format(output: Path | None) -> OutputFormat:
     return form
 
 
-def check_output(output: Path | None, form: OutputFormat, inputs: Inputs, *, resume: bool) -> None:
+def check_output(output: Place | None, form: OutputFormat, inputs: Inputs, *, resume: bool) -> None:
     """Refuse what cannot be written, before a tagger is loaded.
 
     Raises:
@@ -185,16 +207,23 @@ def check_output(output: Path | None, form: OutputFormat, inputs: Inputs, *, res
             f"--resume cannot go on with {output or 'standard output'} ({form}).",
             remedy=f"name a file with --output, in one of the formats {', '.join(LINE_FORMATS)}.",
         )
+    if resume and isinstance(output, RemoteFile):
+        raise PipelineError(
+            f"--resume: {output} appears at once, and an earlier run left nothing of it.",
+            remedy="leave --resume out, or write parts with --engine ray.",
+        )
     check_places(output, inputs)
 
 
-def check_places(output: Path | None, inputs: Inputs) -> None:
+def check_places(output: Place | None, inputs: Inputs) -> None:
     """Refuse streams that are closed, a folder, and an output that is read.
 
     Raises:
         PipelineError: Names the option or the stream.
     """
-    if output and output.is_dir():
+    if isinstance(output, RemoteFile):
+        describe(output)  # a refused credential shows before hours of work
+    elif output and output.is_dir():
         raise PipelineError(f"--output {output}: a folder.", remedy="name a file in it.")
     if output is None and sys.stdout is None:
         raise PipelineError("standard output is closed.", remedy="name a file with --output.")
@@ -203,25 +232,35 @@ def check_places(output: Path | None, inputs: Inputs) -> None:
     check_output_is_no_input(output, inputs)
 
 
-def check_output_is_no_input(output: Path | None, inputs: Inputs) -> None:
+def check_output_is_no_input(output: Place | None, inputs: Inputs) -> None:
     """Refuse an output that is read too, or that a second run would read.
 
     Raises:
         PipelineError: If it is.
     """
-    written = _stat(output) if output else _stat_stream(sys.stdout)
-    if written and stat.S_ISREG(written.st_mode):
-        for path in inputs.files:
-            read = _stat_stream(sys.stdin) if path == STDIN else _stat(path)
-            if read and os.path.samestat(read, written):
-                name = f"--output {output}" if output else "standard output"
-                raise PipelineError(f"{name} is also read: it would be lost.", remedy="name another file.")
+    if any(_is_same(output, path) for path in inputs.files):
+        name = f"--output {output}" if output else "standard output"
+        raise PipelineError(f"{name} is also read: it would be lost.", remedy="name another file.")
     for folder in inputs.folders:
-        if output and output.resolve().is_relative_to(folder.resolve()):
+        if output and _lies_in(output, folder):
             raise PipelineError(
                 f"--output {output} lies in {folder}, which is read: the next run would read it too.",
                 remedy="name a file outside of that folder.",
             )
+
+
+def _is_same(output: Place | None, path: Place) -> bool:
+    if isinstance(output, RemoteFile) or isinstance(path, RemoteFile):
+        return output == path
+    written = _stat(output) if output else _stat_stream(sys.stdout)
+    read = _stat_stream(sys.stdin) if path == STDIN else _stat(path)
+    return bool(read and written and stat.S_ISREG(written.st_mode) and os.path.samestat(read, written))
+
+
+def _lies_in(output: Place, folder: Place) -> bool:
+    if isinstance(output, Path) and isinstance(folder, Path):
+        return output.resolve().is_relative_to(folder.resolve())
+    return f"{output}/".startswith(f"{folder}/")
 
 
 def _stat(path: Path) -> os.stat_result | None:

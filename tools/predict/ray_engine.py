@@ -1,205 +1,205 @@
-"""Tagging on several processes or machines, by Ray Data.
+"""Tagging on several processes or machines, by Ray.
 
-Ray schedules; its tasks call what one process calls, so that the rows are the same. The files that are
-read, the model and the output must lie where every machine sees them.
+The driver cuts the input into parts and gives each worker one at a time; workers read, tag and write by
+themselves, so that no row passes through the driver. The input and the output must lie where every machine
+sees them: in a shared folder, or in an object store.
 """
 
 import logging
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+from ner.core.errors import PipelineError, summarise_error
+from ner.windows.run_config import RUN_CONFIG
+from tools.predict.console import say, show_progress
+from tools.predict.input_rows import Meter, find_format
+from tools.predict.manifest import Job, begin, hash_model, read_record, write_bad_lines
+from tools.predict.ranges import is_splittable, plan_parts
+from tools.predict.ray_pool import Need, Pool, choose_workers
+from tools.predict.ray_worker import Summary, WorkerSettings
+from tools.predict.stores import Place, measure, read_folder, remove_leftovers
 
-from ner.core.errors import PipelineError
-from ner.core.number_types import TaggingPrecision
-from ner.onnx.tagger import load_text_tagger
-from ner.text.text_tagger import Levels
-from tools.predict.input_rows import InputFormat, Row, read_rows
-from tools.predict.output_formats import make_table
-
-MEND = "fix it, or leave --engine ray out and pass --skip-bad-lines."  # a task's count of them would be lost
-ROWS_PER_BLOCK = 1_000  # tagged together, sorted by length
-ROWS_PER_FILE = 100_000
-CPUS_BESIDE_TAGGERS = 2  # for reading and writing: with none left, the taggers would wait for ever
+PARTS_PER_WORKER = 16  # the last ones keep all workers busy to the end
+LEAST_PART_BYTES = 2**17  # some 1,000 sentences, which are tagged together, sorted by length
+MOST_PART_BYTES = 2**24  # some 140,000 sentences: what a worker that dies loses
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-class TaskError(Exception):
-    """Problem and remedy of a `PipelineError`, which Ray cannot send from one process to another."""
-
-
-@contextmanager
-def sendable_errors() -> Iterator[None]:
-    """Turn a `PipelineError` into one that Ray can send."""
-    try:
-        yield
-    except PipelineError as error:
-        raise TaskError(*str(error).split(" Remedy: ", 1)) from None
-
-
-class RayTagger:
-    """A process that holds a tagger.
-
-    Args:
-        tagger_dir: The tagger's folder.
-        levels: Which levels to give, of those that the tagger knows.
-        min_score: Names below are left out.
-        subtokens_per_batch: Most subtokens in a batch; None: set for the CPU or GPU.
-        precision: Number type to compute in; auto: the tagger's own.
-    """
-
-    def __init__(
-        self,
-        tagger_dir: str,
-        levels: str,
-        min_score: float,
-        subtokens_per_batch: int | None,
-        precision: TaggingPrecision,
-    ) -> None:
-        with sendable_errors():
-            self.tagger = load_text_tagger(
-                Path(tagger_dir), subtokens_per_batch=subtokens_per_batch, precision=precision, levels=levels
-            )
-        self.min_score = min_score
-
-    def __call__(self, block: pa.Table) -> pa.Table:
-        """Tag the rows of a block."""
-        rows = [
-            Row.of_words(words) if words else Row(text)
-            for text, words in zip(block["text"].to_pylist(), block["words"].to_pylist(), strict=True)
-        ]
-        tagged = self.tagger.tag_split([(row.text, row.split()) for row in rows])
-        return make_table([one.without_doubtful(self.min_score) for one in tagged], self.tagger.n_levels)
-
-
-def read_blocks(path: Path, form: InputFormat | None) -> Iterator[pa.Table]:
-    """Read a file's rows as Ray passes them on.
-
-    Raises:
-        PipelineError: At the first row that cannot be read.
-    """
-    block: list[Row] = []
-    for row in read_rows(path, form):
-        if isinstance(row, PipelineError):
-            raise PipelineError(str(row).partition(" Remedy: ")[0], remedy=MEND)
-        block.append(row)
-        if len(block) == ROWS_PER_BLOCK:
-            yield _make_block(block)
-            block = []
-    if block:
-        yield _make_block(block)
-
-
 def tag_with_ray(
-    files: Sequence[Path],
-    form: InputFormat | None,
-    output: Path,
+    files: Sequence[Place],
+    settings: WorkerSettings,
     *,
-    tagger_dir: Path,
-    levels: Levels,
-    min_score: float,
-    subtokens_per_batch: int | None,
-    precision: TaggingPrecision,
-    workers: int,
+    model: Place,
+    workers: int | None,
+    cpus_per_worker: int,
     address: str | None,
+    resume: bool,
 ) -> None:
     """Tag files into a folder of Parquet files, whose names sort in the order of the rows.
 
-    A file is read by one task, so that many files are read faster than one.
-
     Args:
         files: Shape: (n_files,).
-        form: Their format; None: by their names.
-        output: The folder.
-        tagger_dir: The tagger's folder.
-        levels: Which levels to give, of those that the tagger knows.
-        min_score: Names below are left out.
-        subtokens_per_batch: Most subtokens in a batch; None: set for the CPU or GPU.
-        precision: Number type to compute in; auto: the tagger's own.
-        workers: How many processes tag.
+        settings: What every part is tagged with, and the folder.
+        model: The tagger's folder.
+        workers: How many processes tag; None: as many as there is room for.
+        cpus_per_worker: CPU cores of each.
         address: A cluster's; None: this machine alone.
+        resume: Whether to go on with a folder that is there.
 
     Raises:
-        PipelineError: If Ray is absent or the cluster too small, the folder is not empty, or a row cannot
-            be read.
+        PipelineError: If Ray is absent or the cluster too small, the folder is not to be resumed, or a row
+            cannot be read.
+    """
+    tagger = read_model(model)
+    sizes = [measure(place) for place in files]
+    tell_unsplittable(files, sizes, settings)
+    with ray_cluster(workers, cpus_per_worker, address) as ray:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        need = choose_workers(nodes, workers, cpus_per_worker)
+        job, finished = begin(
+            settings.output, describe_job(files, sizes, settings, tagger, need), resume=resume
+        )
+        if finished:
+            say(f"{len(finished)} parts are there already: their input is checked by hash.")
+        say_workers(need)
+        pool = Pool(need, settings, str(model), ray.put(tagger))
+        del tagger
+
+        def plan() -> Iterator[Any]:
+            return plan_parts(zip(files, sizes, strict=True), settings.form, job.part_bytes)
+
+        summaries: dict[int, Summary] = {}
+        n_rows = 0
+        meter = Meter(sum(sizes))
+        with show_progress(meter, is_shown=True) as advance:
+            for part, summary in pool.run((part, part.number in finished) for part in plan()):
+                n_rows += summary.n_rows
+                if settings.is_skipping:
+                    summaries[part.number] = summary
+                meter.add(part.n_bytes)
+                advance(n_rows)
+    remove_leftovers(settings.output)
+    report_bad_lines(settings.output, plan(), summaries)
+    say(f"{n_rows} rows in {settings.output}")
+
+
+@contextmanager
+def ray_cluster(workers: int | None, cpus_per_worker: int, address: str | None) -> Iterator[Any]:
+    """Connect to a cluster, or start one on this machine, and yield the package `ray`.
+
+    Raises:
+        PipelineError: If Ray is absent or the cluster cannot be reached.
     """
     # Ray's own processes report on the terminal what is no fault; what fails comes back as an exception.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a machine that has other work takes long
     try:
         import ray
-        from ray.data import ActorPoolStrategy, DataContext
     except ImportError as error:
         raise PipelineError("ray is not installed.", remedy="pip install -r requirements-ray.txt") from error
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise PipelineError(f"--output {output} is there already.", remedy="name a new folder.")
     # Each machine of a cluster imports the code that this one runs.
     environment = {
         "py_modules": [str(PROJECT / name) for name in ("ner", "tools")],
-        "env_vars": {"OMP_NUM_THREADS": "1"},
+        "env_vars": {"OMP_NUM_THREADS": str(cpus_per_worker)},
     }
-    n_cpus = None if address else workers + CPUS_BESIDE_TAGGERS
-    ray.init(
-        address=address or "local",
-        num_cpus=n_cpus,
-        include_dashboard=None if address else False,
-        runtime_env=environment,
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-    )
     try:
-        if ray.cluster_resources().get("CPU", 0) < workers + CPUS_BESIDE_TAGGERS:
-            raise PipelineError(
-                f"--workers {workers}: the cluster has too few CPUs for them, and "
-                f"{CPUS_BESIDE_TAGGERS} more to read and write.",
-                remedy="start fewer, or a larger cluster.",
-            )
-        context = DataContext.get_current()
-        context.execution_options.preserve_order = True
-        context.enable_progress_bars = sys.stderr.isatty()
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors come back as exceptions
-        items = ray.data.from_items([str(path.resolve()) for path in files], override_num_blocks=len(files))
-        rows = items.map_batches(
-            _read_items, fn_kwargs={"form": form}, batch_size=1, batch_format="pyarrow"
-        ).repartition(target_num_rows_per_block=ROWS_PER_BLOCK)  # else a file would go to one tagger
-        rows.map_batches(
-            RayTagger,
-            fn_constructor_args=(
-                str(tagger_dir.resolve()),
-                levels.value,
-                min_score,
-                subtokens_per_batch,
-                precision,
-            ),
-            batch_size=ROWS_PER_BLOCK,
-            batch_format="pyarrow",
-            compute=ActorPoolStrategy(size=workers),
-        ).write_parquet(str(output.resolve()), min_rows_per_file=ROWS_PER_FILE)
-    except ray.exceptions.RayError as error:
-        cause: Any = error
-        while cause is not None and type(cause) is not TaskError:  # Ray derives a class of its own from it
-            cause = getattr(cause, "cause", None) or cause.__cause__
-        if cause is None:
-            raise
-        problem, remedy = cause.args
-        # Behind our line Ray appends advice on its own retries.
-        raise PipelineError(problem.splitlines()[0], remedy=remedy) from error
+        ray.init(
+            address=address or "local",
+            num_cpus=None if address or not workers else workers * cpus_per_worker,
+            include_dashboard=None if address else False,
+            runtime_env=environment,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+        )
+    except Exception as error:  # Ray raises this very class where a start takes too long
+        where = f"--ray-address {address}" if address else "Ray on this machine"
+        raise PipelineError(
+            f"{where}: {summarise_error(error).rstrip('.')}.",
+            remedy="start it with ray start --head, and set RAY_AUTH_MODE=token if it wants Ray's token."
+            if address
+            else "try again when the machine has less to do.",
+        ) from error
+    try:
+        yield ray
     finally:
         ray.shutdown()
 
 
-def _read_items(items: pa.Table, form: InputFormat | None) -> Iterator[pa.Table]:
-    for path in items["item"].to_pylist():
-        with sendable_errors():
-            yield from read_blocks(Path(path), form)
+def read_model(folder: Place) -> dict[str, bytes]:
+    """Read a tagger's files, which each machine gets once from this one.
+
+    Raises:
+        PipelineError: If the folder holds no tagger.
+    """
+    files = read_folder(folder)
+    if RUN_CONFIG not in files:
+        raise PipelineError(
+            f"{folder}: no tagger of this pipeline is there (it has no {RUN_CONFIG}).",
+            remedy="train one with dvc repro, fetch it with dvc pull, or name its folder with --model.",
+        )
+    return files
 
 
-def _make_block(rows: Sequence[Row]) -> pa.Table:
-    columns: dict[str, Any] = {
-        "text": [row.text for row in rows],
-        "words": [[word.text for word in row.words] if row.words else None for row in rows],
-    }
-    return pa.table(columns, schema=pa.schema({"text": pa.string(), "words": pa.list_(pa.string())}))
+def describe_job(
+    files: Sequence[Place],
+    sizes: Sequence[int],
+    settings: WorkerSettings,
+    tagger: dict[str, bytes],
+    need: Need,
+) -> Job:
+    """Return what this run tags with what."""
+    share = sum(sizes) // (need.n_workers * PARTS_PER_WORKER)
+    return Job(
+        files=[[str(place), size] for place, size in zip(files, sizes, strict=True)],
+        model=hash_model(tagger),
+        settings={
+            "input_format": settings.form,
+            "level": settings.levels,
+            "min_score": settings.min_score,
+            "precision": settings.precision,
+            "skip_bad_lines": settings.is_skipping,
+        },
+        part_bytes=min(max(share, LEAST_PART_BYTES), MOST_PART_BYTES),
+    )
+
+
+def tell_unsplittable(files: Sequence[Place], sizes: Sequence[int], settings: WorkerSettings) -> None:
+    """Say which large files one worker must read alone."""
+    for place, size in zip(files, sizes, strict=True):
+        if size > MOST_PART_BYTES and not is_splittable(place, settings.form or find_format(place)):
+            say(f"{place}: one worker tags all of it, since such a file cannot be split.")
+
+
+def say_workers(need: Need) -> None:
+    """Say how many workers there are, and what each has."""
+    gpu = " and a GPU" if need.n_gpus else ""
+    say(f"Workers: {need.n_workers}, each with {need.n_cpus} CPU{'s' * (need.n_cpus > 1)}{gpu}")
+
+
+def report_bad_lines(output: Place, parts: Iterator[Any], summaries: dict[int, Summary]) -> None:
+    """Write and count the lines that were skipped, by file and line."""
+    n_bad = sum(summary.n_bad for summary in summaries.values())
+    if not n_bad:
+        return
+    path = write_bad_lines(output, list_bad_lines(output, parts, summaries))
+    say(f"Bad lines that were skipped: {n_bad}, listed in {path}")
+
+
+def list_bad_lines(
+    output: Place, parts: Iterator[Any], summaries: dict[int, Summary]
+) -> Iterator[dict[str, Any]]:
+    """Yield the bad lines in the order of the input; a part's lines are counted from its file's beginning."""
+    n_before = 0
+    for part in parts:
+        summary = summaries[part.number]
+        bad_lines = read_record(output, part.number).bad_lines if summary.n_bad else []
+        for number, piece in enumerate(part.pieces):
+            if not piece.start:
+                n_before = 0
+            for which, line, reason in bad_lines:
+                if which == number:
+                    yield {"file": str(piece.place), "line": n_before + line, "reason": reason}
+            n_before += summary.n_lines[number]

@@ -1,5 +1,6 @@
 """Load the tagger, read the rows of all inputs and tag them a chunk at a time, in bounded memory."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -10,6 +11,7 @@ from ner.text.text_tagger import Levels, TaggedText, TextTagger
 from tools.predict.console import say, show_progress
 from tools.predict.input_rows import InputFormat, Meter, Row, read_arguments, read_rows
 from tools.predict.places import count_bytes, find_input_format
+from tools.predict.stores import Place, RemoteFile, read_folder, write_folder
 
 # Rows that are tagged together, sorted by length: less padding if more, and more to do again after a kill.
 ROWS_PER_CHUNK = 4_000
@@ -49,12 +51,16 @@ class RowFilter:
 
 
 def load(
-    model: Path,
+    model: Place,
     subtokens_per_batch: int | None = None,
     precision: TaggingPrecision = "auto",
     levels: Levels = Levels.BOTH,
 ) -> TextTagger:
     """Load the tagger, in whichever form `model` holds it."""
+    if isinstance(model, RemoteFile):
+        with tempfile.TemporaryDirectory() as folder:
+            write_folder(Path(folder), read_folder(model))
+            return load(Path(folder), subtokens_per_batch, precision, levels)
     from ner.onnx.tagger import load_text_tagger
 
     return load_text_tagger(
@@ -63,7 +69,7 @@ def load(
 
 
 def read_inputs(
-    texts: Sequence[str], files: Sequence[Path], input_format: InputFormat | None, row_filter: RowFilter
+    texts: Sequence[str], files: Sequence[Place], input_format: InputFormat | None, row_filter: RowFilter
 ) -> tuple[Iterator[Row], Meter]:
     """Chain the texts of the command line and the rows of the files.
 

@@ -19,6 +19,7 @@ from tools.predict.input_rows import STDIN, InputFormat
 from tools.predict.options import TAGGER_DIR, Files, Format, Output, Tagger, Texts
 from tools.predict.output_formats import NEEDS_ESCAPE
 from tools.predict.places import check_places, find_inputs
+from tools.predict.stores import Place
 from tools.predict.tagging import RowFilter, load, read_inputs, tag_rows
 from tools.redact.redaction import (
     UNSURE,
@@ -117,7 +118,7 @@ def redact(
 
 def find_names(
     texts: list[str],
-    files: list[Path],
+    files: list[Place],
     input_format: InputFormat | None,
     model: Path,
     *,

@@ -44,6 +44,13 @@ def test_the_processes_that_it_starts_do_not_start_it_again(started):
     assert len(started) == 1
 
 
+def test_the_processes_of_a_second_machine_do_not_start_the_launcher_of_the_first(started, monkeypatch):
+    """There a person starts it, with another --node-rank than that in params.yaml."""
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    launching.start_launcher("torchrun --nnodes 2 --node-rank 0", "stages.fine_tune")
+    assert started == []
+
+
 @pytest.mark.parametrize(
     ("launcher", "message"),
     [

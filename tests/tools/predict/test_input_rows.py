@@ -118,9 +118,11 @@ class Pipe(io.RawIOBase):
         self.chunks = list(chunks)
 
     def readable(self):
+        """As a pipe's."""
         return True
 
     def readinto(self, room):
+        """Give the next chunk alone."""
         chunk = self.chunks.pop(0) if self.chunks else b""
         room[: len(chunk)] = chunk
         return len(chunk)

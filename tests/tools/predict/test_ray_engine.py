@@ -1,87 +1,170 @@
-"""Tagging with Ray Data on a local cluster."""
+"""Tagging with Ray on this machine."""
 
 import importlib.util
+import json
+import os
 import subprocess
 import sys
+import time
 
 import pyarrow.parquet as pq
 import pytest
 
-from ner.core.errors import PipelineError
 from tests.support.pipeline_clone import ROOT
-from tools.predict.ray_engine import read_blocks
+from tests.support.ray_cluster import TOKEN, find_workers, kill, start_cluster
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None, reason="ray is absent: pip install -r requirements-ray.txt"
+    ),
+]
 
 
 @pytest.fixture
-def run():
-    """Run the command and give its status and what it said."""
-    if importlib.util.find_spec("ray") is None:
-        pytest.skip("ray is absent: pip install -r requirements-ray.txt")
+def run(finished_clone):
+    """Run the command with the tiny tagger, and give its status and what it said."""
 
     def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "tools", "predict", *map(str, arguments)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = subprocess.run(command(finished_clone, *arguments), **OPTIONS, check=False)
         return done.returncode, done.stderr
 
     return run
 
 
-def test_a_bad_row_is_told_with_a_remedy_that_ray_does_not_refuse(tmp_path):
-    """Where `--skip-bad-lines` works is tried beside the other remedies of the command."""
-    (tmp_path / "in.jsonl").write_text('{"text": "Bonn"}\nkaputt\n', encoding="utf-8")
-    with pytest.raises(
-        PipelineError, match=r":2: not JSON.*leave --engine ray out and pass --skip-bad-lines"
-    ):
-        list(read_blocks(tmp_path / "in.jsonl", None))
+OPTIONS = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 300}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".parquet", ".txt"])
-def test_two_workers_give_the_rows_of_one_process(suffix, run, finished_clone, tmp_path):
-    """More rows than one block holds, from a folder of two files."""
+def command(finished_clone, *arguments):
+    model = ("--model", finished_clone.root / "models/ner")
+    return [sys.executable, "-m", "tools", "predict", *map(str, (*model, *arguments))]
+
+
+@pytest.fixture
+def texts(finished_clone, tmp_path):
+    """Write two files of more rows than a part holds, one of Parquet and one of lines."""
     table = pq.read_table(finished_clone.root / "data/raw/test.parquet")
-    lines = [" ".join(words) for words in table["tokens"].to_pylist()] * 30
+    lines = [f"{number} {' '.join(words)}" for number, words in enumerate(table["tokens"].to_pylist() * 500)]
     (tmp_path / "in").mkdir()
-    for number in range(2):
-        path = tmp_path / "in" / f"{number}{suffix}"
-        if suffix == ".parquet":
-            pq.write_table(table, path)
-        else:
-            path.write_text("\n".join(lines[number:]) + "\n", encoding="utf-8")
-    command = ("--model", finished_clone.root / "models/ner", "--file", tmp_path / "in")
-    status, message = run(*command, "--output", tmp_path / "out.parquet")
-    assert status == 0, message
-    status, message = run(*command, "--engine", "ray", "--workers", "2", "--output", tmp_path / "out")
-    assert status == 0, message
-    local = pq.read_table(tmp_path / "out.parquet").to_pylist()
-    found = [row for path in sorted((tmp_path / "out").iterdir()) for row in pq.read_table(path).to_pylist()]
-    assert len(found) == len(local)
-    for ours, theirs in zip(found, local, strict=True):
-        assert (ours["text"], ours["tokens"], ours["predicted"]) == tuple(
-            theirs[key] for key in ("text", "tokens", "predicted")
-        )
+    pq.write_table(table, tmp_path / "in/a.parquet")
+    (tmp_path / "in/b.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return tmp_path / "in"
+
+
+def assert_same_rows(folder, file):
+    """Compare the parts with what one process wrote; scores differ behind many digits, with the batches."""
+    found, expected = pq.read_table(folder).to_pylist(), pq.read_table(file).to_pylist()
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        for key in ("text", "tokens", "predicted"):
+            assert ours[key] == theirs[key]
         assert ours["score"] == pytest.approx(theirs["score"], abs=1e-4)
 
 
-@pytest.mark.slow
-def test_a_bad_line_ends_it_with_one_line(run, finished_clone, tmp_path):
-    (tmp_path / "in.jsonl").write_text('{"text": "Bonn"}\nkaputt\n', encoding="utf-8")
-    status, message = run(
-        "--model",
-        finished_clone.root / "models/ner",
-        "--file",
-        tmp_path / "in.jsonl",
-        "--engine",
-        "ray",
-        "--output",
-        tmp_path / "out",
-    )
+def test_two_workers_give_the_rows_of_one_process_and_a_run_goes_on(run, texts, tmp_path):
+    out = tmp_path / "out"
+    status, message = run("--file", texts, "--output", tmp_path / "out.parquet")
+    assert status == 0, message
+    ray = ("--engine", "ray", "--workers", "2", "--file", texts, "--output", out)
+    status, message = run(*ray)
+    assert status == 0, message
+    assert "Workers: 2, each with 1 CPU" in message
+    assert_same_rows(out, tmp_path / "out.parquet")
+
+    status, message = run(*ray)
+    assert (status, "is there already" in message) == (1, True)
+    parts = sorted(out.glob("*.parquet"))
+    assert len(parts) > 4
+    kept = parts[0].stat().st_mtime_ns
+    parts[1].unlink()
+    parts[-1].unlink()
+    status, message = run(*ray, "--resume")
+    assert status == 0, message
+    assert f"{len(parts) - 2} parts are there already" in message
+    assert parts[0].stat().st_mtime_ns == kept
+    assert_same_rows(out, tmp_path / "out.parquet")
+
+    text = (texts / "b.txt").read_text(encoding="utf-8")
+    (texts / "b.txt").write_text(text.replace("\n7 ", "\n8 "), encoding="utf-8")
+    status, message = run(*ray, "--resume")
     assert status == 1
-    assert message.splitlines()[-1].startswith(f"error: {tmp_path}/in.jsonl:2: not JSON")
+    assert "b.txt has changed since part-" in message.splitlines()[-1]
+
+
+def test_a_bad_line_ends_it_with_one_line_or_is_listed(run, tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "Bonn"}\n' * 9 + "kaputt\n" + '{"text": "Ems"}\n', encoding="utf-8")
+    ray = ("--engine", "ray", "--file", path)
+    status, message = run(*ray, "--output", tmp_path / "out")
+    assert status == 1
+    assert message.splitlines()[-1].startswith(f"error: {path}:10: not JSON")
     assert "Failed to apply" not in message
     assert "Traceback" not in message
+    status, message = run(*ray, "--output", tmp_path / "skipped", "--skip-bad-lines")
+    assert status == 0, message
+    assert "Bad lines that were skipped: 1" in message
+    [line] = (tmp_path / "skipped/_run/bad_lines.jsonl").read_text(encoding="utf-8").splitlines()
+    assert (json.loads(line)["file"], json.loads(line)["line"]) == (str(path), 10)
+    assert pq.read_table(tmp_path / "skipped").num_rows == 10
+
+
+def test_a_model_that_cannot_be_loaded_is_told_in_one_line(finished_clone, tmp_path):
+    (tmp_path / "in.txt").write_text("Bonn\n", encoding="utf-8")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "run_config.json").write_text("{}", encoding="utf-8")
+    arguments = ("--engine", "ray", "--file", tmp_path / "in.txt", "--output", tmp_path / "out")
+    done = subprocess.run(command(finished_clone, *arguments, "--model", broken), **OPTIONS, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"error: {broken}")
+    assert "Traceback" not in done.stderr
+
+
+def test_twenty_workers_killed_in_a_row_lose_nothing(run, texts, finished_clone, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("--engine", "ray", "--workers", "2", "--file", texts, "--output", out)
+    status, message = run("--file", texts, "--output", tmp_path / "out.parquet")
+    assert status == 0, message
+    with subprocess.Popen(command(finished_clone, *arguments), **{**OPTIONS, "timeout": None}) as running:
+        n_killed = 0
+        deadline = time.monotonic() + 300
+        while n_killed < 20 and running.poll() is None and time.monotonic() < deadline:
+            for process in find_workers(running.pid):
+                n_killed += kill(process)
+                break
+            time.sleep(0.5)
+        message = running.communicate(timeout=300)[1]
+    assert running.returncode == 0, message
+    assert n_killed == 20
+    assert_same_rows(out, tmp_path / "out.parquet")
+
+
+def test_a_node_and_a_worker_of_a_cluster_are_killed_and_no_row_is_lost(run, texts, finished_clone, tmp_path):
+    """The job comes from outside; the head and what it started stay."""
+    out = tmp_path / "out"
+    status, message = run("--file", texts, "--output", tmp_path / "out.parquet")
+    assert status == 0, message
+    with start_cluster() as (address, (_, first, second)):
+        arguments = ("--engine", "ray", "--ray-address", address, "--file", texts, "--output", out)
+        options = {**OPTIONS, "timeout": None, "env": {**os.environ, **TOKEN}}
+        with subprocess.Popen(command(finished_clone, *arguments), **options) as running:
+            wait_for_parts(out, 2, running)
+            [worker] = find_workers(first.pid)
+            assert kill(worker)
+            wait_for_parts(out, 3, running)
+            second.kill()
+            assert running.poll() is None, running.communicate()
+            message = running.communicate(timeout=300)[1]
+        assert running.returncode == 0, message
+    assert "Workers: 2, each with 1 CPU" in message
+    assert "Traceback" not in message
+    assert_same_rows(out, tmp_path / "out.parquet")
+
+
+def wait_for_parts(out, n_parts, running):
+    """Wait until so many parts are recorded."""
+    deadline = time.monotonic() + 240
+    while len(list(out.glob("_run/finished/*.json"))) < n_parts:
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
