@@ -328,9 +328,7 @@ def _row_of_record(value: object) -> Row:
             data = value["data"]
             value = {"text": read_task_text(data) if isinstance(data, dict) else data}
         text = value.get("text")
-        words: list[Any] | None = next(
-            (value[key] for key in WORD_KEYS if isinstance(value.get(key), list)), None
-        )
+        words: Any = next((value[key] for key in WORD_KEYS if isinstance(value.get(key), list)), None)
         if words and all(isinstance(word, dict) for word in words) and isinstance(text, str):
             words = [word.get("text") for word in words]  # as Prodigy has them, who keeps their places too
         if words is not None and (words or not isinstance(text, str)):

@@ -99,8 +99,11 @@ def is_splittable(place: Place, form: InputFormat) -> bool:
         return True
     if form not in SPLIT_BY_LINE or place.name.endswith(".gz"):
         return False
-    with open_place(place, HEAD_BYTES) as stream:
-        return TextKind.find(stream.peek(HEAD_BYTES)).is_common
+    try:
+        with open_place(place, HEAD_BYTES) as stream:
+            return TextKind.find(stream.peek(HEAD_BYTES)).is_common
+    except OSError:
+        return False  # whoever reads it says why
 
 
 def _split_parquet(place: Place, size: int, part_bytes: int) -> Iterator[Piece]:
