@@ -5,7 +5,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -25,7 +25,7 @@ from ner.sources.formats.offsets import SplitText
 from ner.sources.formats.raw import RawReader, RawSentence
 from ner.sources.hub_corpus import HubCorpus
 from ner.sources.label_names import name_labels
-from ner.sources.settings import DataParams
+from ner.sources.settings import DataParams, Fold
 from ner.sources.split_files import check_splits, find_split_files
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def write_corpus(corpus: Corpus, raw_dir: Path, findings_file: Path, params: Dat
     Returns:
         The content of `metrics/data.json`.
     """
-    scan = Scan.of_corpus(corpus, _shares(params))
+    scan = Scan.of_corpus(corpus, _shares(params), is_pooled=params.chosen_fold is not None)
     reader = Reader.of_scan(corpus, scan, params)
     findings = Findings()
     facts = {}
@@ -154,13 +154,18 @@ def read_splits(source: Path, split_text: SplitText) -> dict[str, Callable[[], I
         return {split: partial(_iterate_sentences, reader, split) for split in corpus.readers}
 
 
+def iterate_corpus(corpus: Corpus) -> Iterator[RawSentence]:
+    """Read all splits of a corpus one after the other, in the order by which folds number the sentences."""
+    return chain.from_iterable(read() for read in corpus.readers.values())
+
+
 @dataclass(slots=True)
 class Scan:
     """What a first reading of a corpus gathers.
 
     Args:
         pairs: Of each split that there is, how often each tag stands behind each other.
-        pool: The sentences of train where splits are cut from it.
+        pool: The sentences of train where splits are cut from it, or of all splits where folds are dealt.
         has_inner: Whether a sentence has an inner level.
     """
 
@@ -169,18 +174,18 @@ class Scan:
     has_inner: bool = False
 
     @classmethod
-    def of_corpus(cls, corpus: Corpus, shares: Mapping[str, float]) -> "Scan":
+    def of_corpus(cls, corpus: Corpus, shares: Mapping[str, float], *, is_pooled: bool = False) -> "Scan":
         """Read every split once."""
-        scan = cls(pool=Pool() if shares.keys() - corpus.readers.keys() else None)
+        scan = cls(pool=Pool() if is_pooled or shares.keys() - corpus.readers.keys() else None)
         for split, read in corpus.readers.items():
             pairs = scan.pairs[split] = Counter()
-            for sentence in read():
+            for number, sentence in enumerate(read()):
                 pairs.update(list_pairs(sentence.outer))
                 if sentence.inner is not None:
                     scan.has_inner = True
                     pairs.update(list_pairs(sentence.inner))
-                if scan.pool and split == TRAIN:
-                    scan.pool.add(sentence)
+                if scan.pool and (is_pooled or split == TRAIN):
+                    scan.pool.add(sentence, begins_split=number == 0)
         return scan
 
     @property
@@ -198,8 +203,11 @@ class Reader:
         reading: The scheme of its tags.
         names: The name of each label; O drops it.
         has_inner: Whether sentences have an inner level.
-        split_of: The split of each sentence of train where others are cut from it.
+        split_of: The split of each sentence of train where others are cut from it, or of all where folds
+            are dealt.
         cut: The share of each split that is cut.
+        seed: Of the draw.
+        fold: The fold that is the test split; None: the corpus has or gets splits of its own.
     """
 
     corpus: Corpus
@@ -209,6 +217,7 @@ class Reader:
     split_of: list[str] | None = None
     cut: dict[str, float] = field(default_factory=dict)
     seed: int = 0
+    fold: Fold | None = None
     _tags: dict[str, str] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -238,17 +247,24 @@ class Reader:
                 logger.warning("the label %r is written %r", label, name)
         if params.stray_tags == "refuse":
             _refuse_stray(corpus, scan, reading)
-        cut, split_of = {}, None
-        if scan.pool is not None:
+        cut, split_of, fold = {}, None, params.chosen_fold
+        if scan.pool is not None and fold:
+            cut = {"validation": params.validation_share}
+            split_of = scan.pool.deal(fold, params.validation_share, params.split_seed, params.source)
+            logger.warning("test is fold %d of %d of the whole corpus", fold.number, fold.n_folds)
+        elif scan.pool is not None:
             cut = {split: share for split, share in _shares(params).items() if split not in corpus.readers}
             split_of = scan.pool.cut(cut, params.split_seed, params.source)
             logger.warning("%s: cut from train by data.split_seed %d", " and ".join(cut), params.split_seed)
         has_inner = corpus.may_nest and scan.has_inner
-        return cls(corpus, reading, names, has_inner, split_of, cut, params.split_seed)
+        return cls(corpus, reading, names, has_inner, split_of, cut, params.split_seed, fold)
 
     def iterate(self, split: str) -> Iterator[tuple[RawSentence, Sentence]]:
-        """Read a split: each sentence as it stands in the file, and as it goes into the corpus."""
-        for number, raw in enumerate(self._iterate_raw(split)):
+        """Read a split: each sentence as it stands in the file, and as it goes into the corpus.
+
+        Where folds are dealt, a sentence is called by its number in the whole corpus.
+        """
+        for number, raw in self._iterate_raw(split):
             inner = None
             if self.has_inner:
                 inner = self._convert(raw.inner) if raw.inner is not None else ["O"] * len(raw.words)
@@ -292,14 +308,23 @@ class Reader:
         renamed = {label: name for label, name in self.names.items() if label != name}
         if renamed:
             described["label_map"] = renamed
-        if self.cut:
+        if self.fold:
+            described["folds"] = {
+                **asdict(self.fold),
+                "validation": self.cut["validation"],
+                "seed": self.seed,
+            }
+        elif self.cut:
             described["cut"] = {**self.cut, "seed": self.seed}
         return described
 
-    def _iterate_raw(self, split: str) -> Iterator[RawSentence]:
+    def _iterate_raw(self, split: str) -> Iterator[tuple[int, RawSentence]]:
+        if self.split_of is not None and self.fold:
+            drawn = zip(iterate_corpus(self.corpus), self.split_of, strict=True)
+            return ((number, raw) for number, (raw, home) in enumerate(drawn) if home == split)
         if self.split_of is not None and (split == TRAIN or split in self.cut):
-            return iter(pick(self.corpus.readers[TRAIN](), self.split_of, split))
-        return self.corpus.readers[split]()
+            return enumerate(pick(self.corpus.readers[TRAIN](), self.split_of, split))
+        return enumerate(self.corpus.readers[split]())
 
     def _convert(self, tags: list[str]) -> list[str]:
         converted, _ = self.reading.convert_sentence(tags)
@@ -311,7 +336,9 @@ def _iterate_sentences(reader: Reader, split: str) -> Iterator[Sentence]:
 
 
 def _shares(params: DataParams) -> dict[str, float]:
-    return {"validation": params.validation_share, "test": params.test_share}
+    """Return the share of each split that a corpus may lack; none may be missing where folds are dealt."""
+    test_share = params.test_share if params.chosen_fold is None else params.validation_share
+    return {"validation": params.validation_share, "test": test_share}
 
 
 def _is_archive(source: Path) -> bool:
@@ -322,13 +349,9 @@ def _iterate_files(files: list[CorpusFile]) -> Iterator[RawSentence]:
     return chain.from_iterable(file.iterate() for file in files)
 
 
-def _iterate_all(corpus: Corpus) -> Iterator[RawSentence]:
-    return chain.from_iterable(read() for read in corpus.readers.values())
-
-
 def _find_tag(corpus: Corpus, tag: str) -> Place:
     """Return the place where a tag that is known to be there stands first."""
-    for raw in _iterate_all(corpus):
+    for raw in iterate_corpus(corpus):
         for tags in filter(None, (raw.outer, raw.inner)):
             if tag in tags:
                 return raw.place(tags.index(tag))
@@ -349,7 +372,7 @@ def _refuse_stray(corpus: Corpus, scan: Scan, reading: TagReading) -> None:
     if not counts:
         return
     shown = []
-    for raw in _iterate_all(corpus):
+    for raw in iterate_corpus(corpus):
         for tags in filter(None, (raw.outer, raw.inner)):
             for position in reading.convert_sentence(tags)[1]:
                 before = tags[position - 1] if position else "O"
