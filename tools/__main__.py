@@ -19,6 +19,7 @@ SUBCOMMANDS = {
     "compare": ("tools.experiments.compare", "Compare two results, or two groups of runs."),
     "seeds": ("tools.experiments.seeds", "Run the same parameters with several seeds."),
     "learning-curve": ("tools.experiments.learning_curve", "Show what more annotated sentences would gain."),
+    "cross-validate": ("tools.experiments.cross_validate", "Score a small corpus in folds."),
     "search": ("tools.experiments.search", "Search for better parameters."),
     "check": ("tools.checks.check", "Check that the committed results belong to this code."),
     "check-cache": ("tools.checks.check_cache", "Find damaged files in DVC's cache or a remote."),

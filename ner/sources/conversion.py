@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from ner.sources.formats.offsets import SplitText
 from ner.sources.formats.raw import RawSentence
 from ner.sources.label_names import name_labels
 from ner.sources.scan import Scan
-from ner.sources.settings import DataParams
+from ner.sources.settings import DataParams, Fold
 from ner.sources.stray_tags import find_tag, refuse_stray
 
 logger = logging.getLogger(__name__)
@@ -41,8 +41,11 @@ class Converter:
         reading: The scheme of its tags.
         names: The name of each label; O drops it.
         has_inner: Whether sentences have an inner level.
-        split_of: The split of each sentence of train where others are cut from it.
+        split_of: The split of each sentence of train where others are cut from it, or of all where folds
+            are dealt.
         cut: The share of each split that is cut.
+        seed: Of the draw.
+        fold: The fold that is the test split; None: the corpus has or gets splits of its own.
     """
 
     corpus: Corpus
@@ -52,6 +55,7 @@ class Converter:
     split_of: list[str] | None = None
     cut: dict[str, float] = field(default_factory=dict)
     seed: int = 0
+    fold: Fold | None = None
     _tags: dict[str, str] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -83,17 +87,24 @@ class Converter:
                 logger.warning("the label %r is written %r", label, name)
         if params.stray_tags == "refuse":
             refuse_stray(corpus, scan, reading)
-        cut, split_of = {}, None
-        if scan.pool is not None:
+        cut, split_of, fold = {}, None, params.chosen_fold
+        if scan.pool is not None and fold:
+            cut = {"validation": params.validation_share}
+            split_of = scan.pool.deal(fold, params.validation_share, params.split_seed, params.source)
+            logger.warning("test is fold %d of %d of the whole corpus", fold.number, fold.n_folds)
+        elif scan.pool is not None:
             cut = {split: share for split, share in params.shares.items() if split not in corpus.readers}
             split_of = scan.pool.cut(cut, params.split_seed, params.source)
             logger.warning("%s: cut from train by data.split_seed %d", " and ".join(cut), params.split_seed)
         has_inner = corpus.may_nest and scan.has_inner
-        return cls(corpus, reading, names, has_inner, split_of, cut, params.split_seed)
+        return cls(corpus, reading, names, has_inner, split_of, cut, params.split_seed, fold)
 
     def iterate(self, split: str) -> Iterator[tuple[RawSentence, Sentence]]:
-        """Read a split: each sentence as it stands in the file, and as it goes into the corpus."""
-        for number, raw in enumerate(self._iterate_raw(split)):
+        """Read a split: each sentence as it stands in the file, and as it goes into the corpus.
+
+        Where folds are dealt, a sentence is called by its number in the whole corpus.
+        """
+        for number, raw in self._iterate_raw(split):
             inner = None
             if self.has_inner:
                 inner = self._convert(raw.inner) if raw.inner is not None else ["O"] * len(raw.words)
@@ -137,14 +148,23 @@ class Converter:
         renamed = {label: name for label, name in self.names.items() if label != name}
         if renamed:
             described["label_map"] = renamed
-        if self.cut:
+        if self.fold:
+            described["folds"] = {
+                **asdict(self.fold),
+                "validation": self.cut["validation"],
+                "seed": self.seed,
+            }
+        elif self.cut:
             described["cut"] = {**self.cut, "seed": self.seed}
         return described
 
-    def _iterate_raw(self, split: str) -> Iterator[RawSentence]:
+    def _iterate_raw(self, split: str) -> Iterator[tuple[int, RawSentence]]:
+        if self.split_of is not None and self.fold:
+            drawn = zip(self.corpus.iterate_all(), self.split_of, strict=True)
+            return ((number, raw) for number, (raw, home) in enumerate(drawn) if home == split)
         if self.split_of is not None and (split == TRAIN or split in self.cut):
-            return iter(pick(self.corpus.readers[TRAIN](), self.split_of, split))
-        return self.corpus.readers[split]()
+            return enumerate(pick(self.corpus.readers[TRAIN](), self.split_of, split))
+        return enumerate(self.corpus.readers[split]())
 
     def _convert(self, tags: list[str]) -> list[str]:
         converted, _ = self.reading.convert_sentence(tags)

@@ -37,7 +37,7 @@ class Corpus:
     may_nest: bool = True
 
     def iterate_all(self) -> Iterator[RawSentence]:
-        """Read all splits, one after the other."""
+        """Read all splits one after the other, in the order by which folds number the sentences."""
         return chain.from_iterable(read() for read in self.readers.values())
 
 

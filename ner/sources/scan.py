@@ -15,7 +15,7 @@ class Scan:
 
     Args:
         pairs: Of each split that there is, how often each tag stands behind each other.
-        pool: The sentences of train where splits are cut from it.
+        pool: The sentences of train where splits are cut from it, or of all splits where folds are dealt.
         has_inner: Whether a sentence has an inner level.
     """
 
@@ -24,18 +24,18 @@ class Scan:
     has_inner: bool = False
 
     @classmethod
-    def of_corpus(cls, corpus: Corpus, shares: Mapping[str, float]) -> "Scan":
+    def of_corpus(cls, corpus: Corpus, shares: Mapping[str, float], *, is_pooled: bool = False) -> "Scan":
         """Read every split once."""
-        scan = cls(pool=Pool() if shares.keys() - corpus.readers.keys() else None)
+        scan = cls(pool=Pool() if is_pooled or shares.keys() - corpus.readers.keys() else None)
         for split, read in corpus.readers.items():
             pairs = scan.pairs[split] = Counter()
-            for sentence in read():
+            for number, sentence in enumerate(read()):
                 pairs.update(list_pairs(sentence.outer))
                 if sentence.inner is not None:
                     scan.has_inner = True
                     pairs.update(list_pairs(sentence.inner))
-                if scan.pool and split == TRAIN:
-                    scan.pool.add(sentence)
+                if scan.pool and (is_pooled or split == TRAIN):
+                    scan.pool.add(sentence, begins_split=number == 0)
         return scan
 
     @property

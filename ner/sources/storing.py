@@ -31,7 +31,7 @@ def write_corpus(corpus: Corpus, raw_dir: Path, findings_file: Path, params: Dat
     Returns:
         The content of `metrics/data.json`.
     """
-    scan = Scan.of_corpus(corpus, params.shares)
+    scan = Scan.of_corpus(corpus, params.shares, is_pooled=params.chosen_fold is not None)
     converter = Converter.of_scan(corpus, scan, params)
     findings = Findings()
     facts = {}

@@ -25,11 +25,12 @@ from ner.core.errors import PipelineError
 from ner.core.params import flatten
 from ner.evaluation.headline import Headline
 from ner.evaluation.headline_file import parse_headlines
-from ner.evaluation.predictions import read_predictions
+from ner.evaluation.predictions import Prediction, read_predictions
 from tools.checks.refusals import explain_refusal
 
 WORKSPACE = "workspace"
 HEADLINE_FILE = "metrics/evaluate.json"
+PREDICTIONS = "data/predictions/{split}.parquet"
 LEVEL_METRICS = {"inner_f1", "m1_f1"}  # of runs that trained both levels
 SPEED_FILES = ("metrics/speed/fine_tune.json", "metrics/speed/evaluate.json")
 
@@ -88,7 +89,6 @@ def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
     Raises:
         IncomparableError: If the revision is unknown, or a result is missing or no finite number.
     """
-    predictions_file = f"data/predictions/{split}.parquet"
     rev = None if revision == WORKSPACE else revision
     with reading(revision):
         if pull:
@@ -101,16 +101,10 @@ def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
         speed = flatten(
             {Path(path).stem: json.loads(files.read_text(path)) for path in SPEED_FILES if files.exists(path)}
         )
-        try:
-            spans = score_predictions(files.read_bytes(predictions_file))
-        except (
-            FileNotFoundError,
-            DataIndexDirError,
-        ) as error:  # which of them depends on what DVC has indexed
-            raise IncomparableError(
-                f"{revision}: {predictions_file} is not in DVC's cache{' nor in a remote' if pull else ''}.",
-                remedy="run dvc push where it was made." if pull else "pass --pull, or run dvc fetch.",
-            ) from error
+        predictions = _read_predictions(files, revision, split, is_pulled=pull)
+        spans = score_tags(
+            gold=[one.gold for one in predictions], predicted=[one.predicted for one in predictions]
+        )
     speed = {name: value for name, value in speed.items() if not isinstance(value, str)}  # number types
     for name, value in speed.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -120,10 +114,21 @@ def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
     if not math.isclose(headline.f1, spans.overall.f1):
         raise IncomparableError(
             f"{revision}: the f1 of {HEADLINE_FILE} ({headline.f1}) "
-            f"and {predictions_file} do not belong together.",
+            f"and {PREDICTIONS.format(split=split)} do not belong together.",
             remedy="run dvc repro there and commit.",
         )
     return Result(revision, flatten(params), headline, speed, words_sha256, spans)
+
+
+def read_split_predictions(revision: str, split: Split) -> list[Prediction]:
+    """Read the predictions of a split, in its order, from DVC's cache.
+
+    Raises:
+        IncomparableError: If the revision is unknown, or they are not in the cache.
+    """
+    with reading(revision):
+        files = DVCFileSystem(rev=None if revision == WORKSPACE else revision)
+        return _read_predictions(files, revision, split)
 
 
 def read_headline(revision: str) -> dict[Split, Headline]:
@@ -182,11 +187,17 @@ def reading(revision: str) -> Iterator[None]:
         ) from error
 
 
-def score_predictions(parquet: bytes) -> SpanScores:
-    """Score predictions as `evaluate` does."""
+def _read_predictions(
+    files: DVCFileSystem, revision: str, split: Split, *, is_pulled: bool = False
+) -> list[Prediction]:
+    name = PREDICTIONS.format(split=split)
+    try:
+        parquet = files.read_bytes(name)
+    except (FileNotFoundError, DataIndexDirError) as error:  # which of them depends on what DVC has indexed
+        raise IncomparableError(
+            f"{revision}: {name} is not in DVC's cache{' nor in a remote' if is_pulled else ''}.",
+            remedy="run dvc push where it was made." if is_pulled else "pass --pull, or run dvc fetch.",
+        ) from error
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
         Path(file.name).write_bytes(parquet)
-        predictions = read_predictions(Path(file.name))
-    return score_tags(
-        gold=[one.gold for one in predictions], predicted=[one.predicted for one in predictions]
-    )
+        return read_predictions(Path(file.name))
