@@ -14,7 +14,8 @@ from ner.evaluation.source_groups import group_sources
 from ner.evaluation.suspects import list_suspects
 
 SUSPECT_COLUMNS = [
-    "quality", "split", "sentence", "level", "kind", "gold", "gold_label", "predicted", "predicted_label",
+    "quality", "split", "sentence",
+    "word", "level", "kind", "gold", "gold_label", "predicted", "predicted_label",
     "score", "words",
 ]  # fmt: skip
 GROUP_LIMIT = 5  # longer entities share a row, `5+`
@@ -63,6 +64,7 @@ def tabulate_suspects(splits: Mapping[str, Sequence[Prediction]]) -> pd.DataFram
                 "quality": "" if suspect.quality is None else f"{suspect.quality:.6f}",
                 "split": split,
                 "sentence": sentence.id,
+                "word": min(span.start for span in (gold, predicted) if span),
                 "level": level,
                 "kind": suspect.pairing.kind,
                 "gold": _cut(sentence, gold),

@@ -15,13 +15,13 @@ from ner.core.files import write_text
 from ner.core.params import check_params, read_yaml
 from ner.evaluation.bootstrap import f1_interval
 from ner.evaluation.predictions import Prediction
+from ner.evaluation.tables import tabulate_suspects
 from ner.sources.corpus import open_corpus
 from ner.sources.settings import DataParams
 from ner.text.splitting import split_text
 from tools.experiments.queue import PARAMS_FILE, Experiment, explain_failures, run_experiments
 from tools.experiments.results import Split, read_headline, read_split_predictions
 from tools.experiments.seeds import NO_SCORES, parse_settings
-from tools.experiments.suspects import Suspect, find_suspects
 from tools.experiments.worker import LOG
 
 NAME = "cross_validation"
@@ -71,10 +71,10 @@ def cross_validate(
     ]
     predictions.sort(key=lambda one: int(one.id))  # the number in the whole corpus
     console.print(describe_all(predictions))
-    suspects = tabulate_suspects(find_suspects(predictions), places)
+    suspects = list_doubtful(predictions, places)
     print_suspects(console, suspects.head(SHOWN_SUSPECTS))
     write_text(output / "suspects.csv", suspects.to_csv(index=False, lineterminator="\n"))
-    console.print(f"{len(suspects)} suspects, the surest first: {output / 'suspects.csv'}")
+    console.print(f"{len(suspects)} suspects, the least believable first: {output / 'suspects.csv'}")
 
 
 def tabulate_folds(revisions: Mapping[str, str]) -> pd.DataFrame:
@@ -120,31 +120,21 @@ def list_places(overrides: Mapping[str, Any]) -> list[Place]:
         return [(str(raw.path), raw.lines) for raw in corpus.iterate_all()]
 
 
-def tabulate_suspects(suspects: Sequence[Suspect], places: Sequence[Place]) -> pd.DataFrame:
-    """Make one row a suspect, with what the corpus and what the tagger says."""
-    rows = []
-    for one in suspects:
-        text, label = one.describe(one.gold)
-        predicted_text, predicted_label = one.describe(one.predicted)
-        number = int(one.prediction.id)
-        file, lines = places[number] if places else ("", ())
-        rows.append(
-            {
-                "certainty": round(one.certainty, 4),
-                "kind": one.kind,
-                "level": one.level,
-                "text": text,
-                "label": label,
-                "predicted_text": predicted_text,
-                "predicted_label": predicted_label,
-                "file": file,
-                "line": lines[one.start] if lines else "",
-                "number": number,
-                "sentence": " ".join(one.prediction.words),
-            }
-        )
-    names = ["certainty", "kind", "level", "text", "label", "predicted_text", "predicted_label"]
-    return pd.DataFrame(rows, columns=[*names, "file", "line", "number", "sentence"])
+def list_doubtful(predictions: Sequence[Prediction], places: Sequence[Place]) -> pd.DataFrame:
+    """Make one row a suspect of either level, with its file and line where they are known.
+
+    Args:
+        predictions: All sentences, each by the tagger that did not see it. Shape: (n_sentences,).
+        places: Of each sentence of the corpus, by its number; empty: not known.
+    """
+    table = tabulate_suspects({Split.TEST: predictions}).drop(columns="split")
+    found = [
+        (places[int(number)][0], places[int(number)][1][word]) if places else ("", "")
+        for number, word in zip(table["sentence"], table["word"], strict=True)
+    ]
+    table.insert(0, "file", [file for file, _ in found])
+    table.insert(1, "line", [line for _, line in found])
+    return table
 
 
 def print_folds(console: Console, scores: pd.DataFrame) -> None:
@@ -160,12 +150,12 @@ def print_suspects(console: Console, suspects: pd.DataFrame) -> None:
     """Show the first suspects."""
     if suspects.empty:
         return
-    table = Table("certainty", "annotated", "tagged", "place", title="Annotations to look at")
+    table = Table("label quality", "annotated", "tagged", "place", title="Annotations to look at")
     for row in suspects.to_dict("records"):
         annotated, tagged = (
-            f"{row[text]} ({row[label]})".strip() if row[text] else "nothing"
-            for text, label in (("text", "label"), ("predicted_text", "predicted_label"))
+            f"{row[text]} ({row[f'{text}_label']})" if row[text] else "nothing"
+            for text in ("gold", "predicted")
         )
-        place = f"{row['file']}:{row['line']}" if row["file"] else f"sentence {row['number']}"
-        table.add_row(f"{row['certainty']:.3f}", annotated, tagged, place)
+        place = f"{row['file']}:{row['line']}" if row["file"] else f"sentence {row['sentence']}"
+        table.add_row(f"{row['quality']}", annotated, tagged, place)
     console.print(table)

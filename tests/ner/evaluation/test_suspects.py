@@ -50,9 +50,9 @@ def test_the_table_has_all_splits_and_levels():
     both = make(TRUE, TRUE, [1.0] * 5, **inner)
     table = tabulate_suspects({"validation": SPLIT[1:3], "test": [both]})
     assert table.drop(columns=["words", "sentence"]).to_numpy().tolist() == [
-        ["0.200000", "validation", "outer", "label", "Ulm", "ORG", "Ulm", "LOC", "0.9000"],
-        ["0.300000", "test", "inner", "spurious", "", "no entity", "Maß", "LOC", "0.7500"],
-        ["0.400000", "validation", "outer", "boundary", "Zoë Maß", "PER", "Zoë", "PER", "0.9000"],
+        ["0.200000", "validation", 4, "outer", "label", "Ulm", "ORG", "Ulm", "LOC", "0.9000"],
+        ["0.300000", "test", 2, "inner", "spurious", "", "no entity", "Maß", "LOC", "0.7500"],
+        ["0.400000", "validation", 1, "outer", "boundary", "Zoë Maß", "PER", "Zoë", "PER", "0.9000"],
     ]
     assert set(table["words"]) == {" ".join(WORDS)}
 

@@ -15,14 +15,13 @@ from tests.tools.experiments.test_experiments import names, run_quietly
 from tools.experiments import cross_validate
 from tools.experiments.cross_validate import (
     describe_all,
+    list_doubtful,
     list_places,
     print_folds,
     print_suspects,
     tabulate_folds,
-    tabulate_suspects,
 )
 from tools.experiments.results import Split
-from tools.experiments.suspects import find_suspects
 
 WORDS = ["Änne", "Weiß", "wohnt", "in", "Ulm", "."]
 
@@ -38,44 +37,26 @@ SPURIOUS = predict(3, "O O O O O O", "O O O O B-LOC O", [1, 1, 1, 1, 0.625, 1])
 BOUNDARY = predict(4, "B-PER O O O O O", "B-PER I-PER O O O O", [0.25, 0.75, 1, 1, 1, 1])
 
 
-@pytest.mark.parametrize(
-    ("prediction", "row"),
-    [
-        pytest.param(LABEL, (0.5, "label", "Änne Weiß", "ORG", "Änne Weiß", "PER", 11), id="label"),
-        pytest.param(MISSED, (0.875, "missed", "Änne Weiß", "PER", "", "O", 21), id="missed"),
-        pytest.param(SPURIOUS, (0.625, "spurious", "", "O", "Ulm", "LOC", 35), id="spurious"),
-        pytest.param(BOUNDARY, (0.75, "boundary", "Änne", "PER", "Änne Weiß", "PER", 41), id="boundary"),
-    ],
-)
-def test_the_certainty_is_that_of_the_words_whose_tags_differ(prediction, row):
+def test_a_suspect_has_the_file_and_the_line_of_its_first_word():
     places = [("corpus.conll", range(10 * number + 1, 10 * number + 7)) for number in range(5)]
-    (found,) = tabulate_suspects(find_suspects([prediction]), places).to_dict("records")
-    keys = ("certainty", "kind", "text", "label", "predicted_text", "predicted_label", "line")
-    assert tuple(found[key] for key in keys) == row
-    assert (found["file"], found["number"]) == ("corpus.conll", int(prediction.id))
-    assert found["sentence"] == "Änne Weiß wohnt in Ulm ."
-
-
-def test_the_surest_come_first_and_what_is_right_is_no_suspect():
-    suspects = find_suspects([RIGHT, LABEL, MISSED, SPURIOUS, BOUNDARY])
-    assert [int(one.prediction.id) for one in suspects] == [2, 4, 3, 1]
-
-
-def test_both_levels_are_compared():
-    both = predict(
-        0, "B-PER I-PER O O O O", "B-PER I-PER O O O O", [1.0] * 6,
-        gold_inner=["O"] * 6, predicted_inner=["O", "B-LOC", *["O"] * 4], scores_inner=[0.5] * 6,
-    )  # fmt: skip
-    (suspect,) = find_suspects([both])
-    assert (suspect.level, suspect.kind, suspect.certainty) == ("inner", "spurious", 0.5)
+    table = list_doubtful([RIGHT, LABEL, MISSED, SPURIOUS, BOUNDARY], places)
+    found = {row["kind"]: (row["file"], row["line"], row["sentence"]) for row in table.to_dict("records")}
+    assert found == {
+        "label": ("corpus.conll", 11, "1"),
+        "missed": ("corpus.conll", 21, "2"),
+        "spurious": ("corpus.conll", 35, "3"),
+        "boundary": ("corpus.conll", 41, "4"),
+    }
 
 
 def test_a_dataset_of_the_hub_has_no_places():
-    suspects = tabulate_suspects(find_suspects([LABEL]), [])
-    assert suspects[["file", "line", "number"]].to_dict("records") == [{"file": "", "line": "", "number": 1}]
+    suspects = list_doubtful([LABEL], [])
+    assert suspects[["file", "line", "sentence"]].to_dict("records") == [
+        {"file": "", "line": "", "sentence": "1"}
+    ]
     console = Console(file=io.StringIO(), width=200)
     print_suspects(console, suspects)
-    assert re.search(r"0\.500 +│ Änne Weiß \(ORG\) │ Änne Weiß \(PER\) │ sentence 1", console.file.getvalue())
+    assert re.search(r"Änne Weiß \(ORG\) │ Änne Weiß \(PER\) │ sentence 1", console.file.getvalue())
 
 
 def test_mean_and_spread_are_those_of_the_folds(monkeypatch):
@@ -107,7 +88,7 @@ def test_places_are_in_the_order_of_the_numbers(tmp_path, monkeypatch):
     data = {
         "source": "elsewhere", "columns": None, "scheme": "auto", "stray_tags": "refuse",
         "validation_share": 0.1, "test_share": 0.1, "split_seed": 0, "folds": None, "fold": None,
-        "label_map": None,
+        "label_map": None, "encoding": "utf-8",
     }  # fmt: skip
     (tmp_path / "params.yaml").write_text(json.dumps({"data": data}), encoding="utf-8")
     places = list_places({"data.source": "corpus", "train.lr": 1e-3})
@@ -126,10 +107,9 @@ def test_folds_run_as_experiments_and_none_runs_twice(clone):
     assert re.search(r"│ f1 +│ 0\.\d{4} │ 0\.\d{4} │ 0\.\d{4} │ 0\.\d{4}", output)
     assert len(names(clone)) == 2
     suspects = pd.read_csv(clone.root / "cross_validation/suspects.csv")
-    assert list(suspects["certainty"]) == sorted(suspects["certainty"], reverse=True)
+    assert list(suspects["quality"]) == sorted(suspects["quality"])
     assert set(suspects["kind"]) <= {"label", "boundary", "missed", "spurious"}
     for row in suspects.to_dict("records"):
         line = (clone.root / row["file"]).read_text(encoding="utf-8").splitlines()[row["line"] - 1]
-        text = row["text"] if isinstance(row["text"], str) else row["predicted_text"]
-        assert line.split("\t")[1] in f"{text} {row['predicted_text']}".split()
+        assert line.split("\t")[1] == row["words"].split()[row["word"]]
     assert output.endswith(run_quietly(clone, *command)), "and nothing runs twice"
