@@ -40,6 +40,8 @@ TEXTS = {
 
 
 WORDS = [[word.text for word in split_text(text)[0]] for text in TEXTS]
+# What tokenizers are trained on: no word begins with the blank's mark alone. Transformers would part it there.
+LINES = [" ".join(words) for words in WORDS] + [f"{word[0]} " * 50 for words in WORDS for word in words]
 SPECIALS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 GPT2_PATTERN = r"'s|'t| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
@@ -56,8 +58,8 @@ def make_byte_level(*, has_pattern):
             ]
         )
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=380, special_tokens=SPECIALS, initial_alphabet=alphabet)
-    tokenizer.train_from_iterator([" ".join(words) for words in WORDS], trainer)
+    trainer = trainers.BpeTrainer(vocab_size=420, special_tokens=SPECIALS, initial_alphabet=alphabet)
+    tokenizer.train_from_iterator(LINES, trainer)
     if has_pattern:
         tokenizer.post_processor = processors.TemplateProcessing(
             single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
@@ -69,11 +71,20 @@ def make_byte_level(*, has_pattern):
 
 
 def make_sentencepiece():
-    """Make XLM-R's kind of tokenizer."""
-    tokenizer = Tokenizer(models.Unigram())
+    """Make XLM-R's kind of tokenizer: the first letters of each word are a piece, and each letter is."""
+    words = {word for words in WORDS for word in words}
+    starts, letters = (
+        sorted({f"▁{word[:2]}" for word in words}),
+        sorted({sign for word in words for sign in word}),
+    )
+    pieces = [
+        *((name, 0.0) for name in SPECIALS),
+        *((one, -1.0) for one in starts),
+        *((one, -3.0) for one in letters),
+    ]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=SPECIALS.index("<unk>")))
+    tokenizer.add_special_tokens(SPECIALS)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = trainers.UnigramTrainer(vocab_size=160, special_tokens=SPECIALS, unk_token="<unk>")  # noqa: S106 - no password
-    tokenizer.train_from_iterator([" ".join(words) for words in WORDS], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
