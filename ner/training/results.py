@@ -23,6 +23,7 @@ from ner.training.callbacks import describe_f1
 from ner.training.sampler import LengthSampler
 from ner.training.trainer import F1_OF_BOTH, WordTrainer
 from ner.windows.batching import padding_share
+from ner.windows.plain_tokenizer import adapt_tokenizer
 from ner.windows.run_config import RUN_CONFIG
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ def save_tagger(
     copy_files(
         encoder_dir, tagger_dir, (path.name for path in encoder_dir.iterdir() if is_tokenizer(path.name))
     )
+    adapt_tokenizer(tagger_dir)
     for path in tagger_dir.glob("*.safetensors"):
         path.chmod(0o644)  # safetensors makes files that nobody else may read
     if count_levels(model) > 1:

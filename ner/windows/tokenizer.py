@@ -23,6 +23,7 @@ ROBERTA_LIKE = {
     "ibert",
     "data2vec-text",
 }
+BLANK = {"type": "Prepend", "prepend": " "}
 NONCHARACTER = "\U0010ffff"  # never a character of a text, as Unicode promises
 
 
@@ -62,8 +63,8 @@ class WordTokenizer:
             )
         try:
             definition = json.loads(path.read_text(encoding="utf-8"))
-            if _is_byte_level(definition.get("pre_tokenizer")):
-                _add_prefix_space(definition)
+            if is_byte_level(definition.get("pre_tokenizer")):
+                add_prefix_space(definition)
             _hide_special_tokens(definition)
             tokenizer = Tokenizer.from_str(json.dumps(definition))
             max_length = _read_max_length(encoder_dir)
@@ -106,20 +107,25 @@ class WordTokenizer:
         return result
 
 
-def _is_byte_level(pre_tokenizer: dict[str, Any] | None) -> bool:
+def is_byte_level(pre_tokenizer: dict[str, Any] | None) -> bool:
+    """Return whether a tokenizer splits bytes, as RoBERTa's does; by that part of its definition."""
     if pre_tokenizer is None:
         return False
     parts = pre_tokenizer.get("pretokenizers", [])
-    return pre_tokenizer["type"] == "ByteLevel" or any(_is_byte_level(part) for part in parts)
+    return pre_tokenizer["type"] == "ByteLevel" or any(is_byte_level(part) for part in parts)
 
 
-def _add_prefix_space(definition: dict[str, Any]) -> None:
+def add_prefix_space(definition: dict[str, Any]) -> None:
     """Let a byte-level tokenizer see each word as in running text, with a blank before it.
 
     ByteLevel's own `add_prefix_space` would put one before every piece where a pattern splits words
-    first, as in the tokenizers of EuroBERT and Llama 3: `Berlin-Reise` as ` Berlin` and ` -Reise`.
+    first, as in the tokenizers of EuroBERT and Llama 3: `Berlin-Reise` as ` Berlin` and ` -Reise`. Nothing is
+    changed where it is done already, as in the tokenizer that is saved with a tagger.
     """
-    parts = [definition["normalizer"], {"type": "Prepend", "prepend": " "}]
+    before = definition.get("normalizer")
+    if before and before["type"] == "Sequence" and BLANK in before["normalizers"]:
+        return
+    parts = [before, BLANK]
     definition["normalizer"] = {"type": "Sequence", "normalizers": [part for part in parts if part]}
 
 
