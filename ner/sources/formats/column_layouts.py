@@ -23,6 +23,7 @@ N_CONLLU_COLUMNS = 10
 GERMEVAL_TAGS = (2, 3)
 GERMEVAL_HEADER = "#\t"  # has as many columns as a word, in short sentences of a large share of lines
 MOSTLY = 0.75  # share of a column's values that decides what it is: a few wrong ones change nothing
+FEWEST_OUTSIDE = 0.1  # share of O in a column of labels
 SETTING = "say it in params.yaml, for example data.columns: {word: 0, tag: -1}."
 
 
@@ -161,14 +162,14 @@ def _holds_tags(values: Sequence[str]) -> bool:
 
 
 def _is_germeval(table: Sequence[Sequence[str]]) -> bool:
-    def is_level(values: Sequence[str]) -> bool:
-        return _holds_tags(values) or values.count("O") >= MOSTLY * len(values)
-
-    return all(is_level([cells[column] for cells in table]) for column in GERMEVAL_TAGS)
+    outer, inner = ([cells[column] for cells in table] for column in GERMEVAL_TAGS)
+    if not (_holds_tags(inner) or inner.count("O") >= MOSTLY * len(inner)):
+        return False
+    return _holds_tags(outer) or "O" in outer  # labels without letters, where the inner level has tags
 
 
 def _find_key(cells: Sequence[str]) -> str | None:
-    """Find the key whose values are tags in CoNLL-U's last column."""
+    """Find the key whose values are tags in CoNLL-U's last column, or one that is named like them."""
     values: dict[str, list[str]] = {}
     for cell in cells:
         for part in cell.split("|"):
@@ -176,6 +177,7 @@ def _find_key(cells: Sequence[str]) -> str | None:
             if sign:
                 values.setdefault(key, []).append(value)
     found = [key for key, some in values.items() if _holds_tags(some)]
+    found = found or [key for key in values if key.lower() in TAG_NAMES]
     return found[0] if len(found) == 1 else None
 
 
@@ -204,12 +206,11 @@ def _choose_tag_column(
         return candidates[0]
     if n_columns == 2 and number is None:
         return 1
-    # Labels without letters, or no entity at all: the last column with O.
-    bare = [
-        n for n in range(n_columns) if n != number and any(cells[n] in {"O", "o", "0"} for cells in table)
-    ]
+    # Labels without letters, or no entity at all: the last column with O, one with labels before others.
+    bare = [n for n in range(n_columns) if n != number and _holds_outside([cells[n] for cells in table])]
+    labelled = [n for n in bare if any(cells[n] not in OUTSIDE_FORMS for cells in table)]
     if bare:
-        return bare[-1]
+        return (labelled or bare)[-1]
     if not needs_tags:
         return None
     row = table[0]
@@ -217,6 +218,12 @@ def _choose_tag_column(
         f"{path}: which of {n_columns} columns has the tags cannot be told: {' | '.join(row)}.",
         remedy=SETTING,
     )
+
+
+def _holds_outside(values: Sequence[str]) -> bool:
+    """Return whether a column has words outside entities, more than a column of words has of the word O."""
+    labelled = [f"I-{value}" for value in values if value not in {"O", "o", "0"}]
+    return len(values) - len(labelled) > FEWEST_OUTSIDE * len(values) and not _holds_chunks(labelled)
 
 
 def _holds_chunks(values: Sequence[str]) -> bool:

@@ -3,9 +3,11 @@
 import pytest
 
 from ner.core.errors import PipelineError
+from ner.sources.conversion import read_splits
 from ner.sources.formats.column_layouts import find_layout
 from ner.sources.formats.columns import read_columns
 from ner.sources.formats.lines import read_lines
+from ner.text.splitting import split_text
 
 ANNA = [(["Änne", "Köster", "geht"], ["B-PER", "I-PER", "O"]), (["Ulm"], ["B-LOC"])]
 PLAIN = "Änne B-PER\nKöster I-PER\ngeht O\n\nUlm B-LOC\n"
@@ -115,3 +117,18 @@ def test_the_columns_may_be_said(tmp_path):
 def test_what_cannot_be_told_is_refused_with_its_place(tmp_path, content, columns, problem):
     with pytest.raises(PipelineError, match=f"{problem}.* Remedy: "):
         read(tmp_path, content, columns)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param("1\tUlm\tLOC\tO\n2\tist\tO\tO\n", ["B-LOC", "O"], id="germeval-with-bare-labels"),
+        pytest.param("Ulm LOC O\nist O O\n", ["B-LOC", "O"], id="a-column-of-o-behind-the-labels"),
+        pytest.param("Ulm NP LOC\nist O O\nda O O\n", ["B-LOC", "O", "O"], id="chunks-before-them"),
+        pytest.param("Ulm LOC NP\nist O O\nda O O\n", ["B-LOC", "O", "O"], id="chunks-behind-them"),
+    ],
+)
+def test_labels_without_letters_are_found(tmp_path, content, expected):
+    (tmp_path / "train.conll").write_text(content, encoding="utf-8")
+    (read,) = read_splits(tmp_path / "train.conll", split_text)["train"]()
+    assert read.outer == expected
