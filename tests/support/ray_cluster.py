@@ -26,8 +26,8 @@ def find_port():
 
 
 def find_workers(root):
-    """List the processes under `root` that tag, by their names: Ray gives them the name of their class."""
-    return [one for one in _descend(root) if "PartTagger" in _name(one)]
+    """List the processes under `root` that tag a part now: Ray names them by what they do."""
+    return [one for one in _descend(root) if "PartTagger.tag" in _name(one)]
 
 
 def kill(process):

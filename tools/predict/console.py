@@ -8,7 +8,14 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from ner.core.files import write_text
 from tools.predict.input_rows import Meter
@@ -45,20 +52,32 @@ def write_result(output: Path | None, text: str) -> None:
 
 @contextmanager
 def show_progress(meter: Meter, *, is_shown: bool) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how far it is; give the function that tells how many rows are done."""
+    """Show on a terminal how far it is, rows a second and time left.
+
+    Yields:
+        The function that tells how many rows are done.
+    """
     console = Console(stderr=True)
     bar = Progress(
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rows]} rows"),
+        TextColumn("{task.fields[rows]} rows{task.fields[rate]}"),
         TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=not (is_shown and sys.stderr and console.is_terminal),
     )
     with bar:
-        task = bar.add_task("", total=meter.total or None, rows=0)
-        yield lambda n_rows: bar.update(task, completed=meter.done, rows=n_rows)
+        task = bar.add_task("", total=meter.total or None, rows=0, rate="")
+
+        def advance(n_rows: int) -> None:
+            seconds = bar.tasks[task].elapsed or 0
+            rate = f", {n_rows / seconds:.0f} a second" if seconds > 1 else ""
+            bar.update(task, completed=meter.done, rows=n_rows, rate=rate)
+
+        yield advance
 
 
 def say(message: str) -> None:

@@ -8,7 +8,6 @@ hold: these stay whole.
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import BinaryIO
 
 from ner.core.errors import PipelineError
@@ -89,8 +88,9 @@ def split_file(place: Place, size: int, form: InputFormat, part_bytes: int) -> I
         yield from _split_parquet(place, size, part_bytes)
     else:
         n_pieces = -(-size // part_bytes)
-        ends = [size * number // n_pieces for number in range(n_pieces + 1)]
-        yield from (Piece(place, *range_, is_whole=False) for range_ in pairwise(ends))
+        for number in range(n_pieces):
+            start, end = (size * one // n_pieces for one in (number, number + 1))
+            yield Piece(place, start, end, is_whole=False)
 
 
 def is_splittable(place: Place, form: InputFormat) -> bool:

@@ -25,6 +25,7 @@ from tools.predict.stores import Place, measure, read_folder, remove_leftovers
 PARTS_PER_WORKER = 16  # the last ones keep all workers busy to the end
 LEAST_PART_BYTES = 2**17  # some 1,000 sentences, which are tagged together, sorted by length
 MOST_PART_BYTES = 2**24  # some 140,000 sentences: what a worker that dies loses
+STARTS = 3  # Ray waits half a minute for its own processes: too short on a machine that has other work
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -95,7 +96,6 @@ def ray_cluster(workers: int | None, cpus_per_worker: int, address: str | None) 
     """
     # Ray's own processes report on the terminal what is no fault; what fails comes back as an exception.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a machine that has other work takes long
     try:
         import ray
     except ImportError as error:
@@ -106,14 +106,21 @@ def ray_cluster(workers: int | None, cpus_per_worker: int, address: str | None) 
         "env_vars": {"OMP_NUM_THREADS": str(cpus_per_worker)},
     }
     try:
-        ray.init(
-            address=address or "local",
-            num_cpus=None if address or not workers else workers * cpus_per_worker,
-            include_dashboard=None if address else False,
-            runtime_env=environment,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-        )
+        for trial in range(STARTS):
+            try:
+                ray.init(
+                    address=address or "local",
+                    num_cpus=None if address or not workers else workers * cpus_per_worker,
+                    include_dashboard=None if address else False,
+                    runtime_env=environment,
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                )
+                break
+            except Exception as error:
+                if "timed out during startup" not in str(error) or trial + 1 == STARTS:
+                    raise
+                ray.shutdown()
     except Exception as error:  # Ray raises this very class where a start takes too long
         where = f"--ray-address {address}" if address else "Ray on this machine"
         raise PipelineError(

@@ -9,7 +9,7 @@ from ner.core.errors import PipelineError
 from tools.predict.ranges import Part
 from tools.predict.ray_worker import PartTagger, Summary, TaskError, WorkerSettings
 
-MOST_DEATHS = 5  # of workers, over the same part or in a row while they load
+MOST_DEATHS = 5  # of workers over the same part, or of each while it loads, and no part finished meanwhile
 START_SECONDS = 600  # for the first worker, and for another one where all have died
 POLL_SECONDS = 5
 
@@ -79,7 +79,8 @@ class Pool:
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Part, Summary]]:
         """Do all tasks, in any order, and yield what came of each.
 
-        A task whose worker died is done again by another one.
+        A task whose worker died is done again by another one, when all others have begun: what kills workers
+        then keeps no one from the rest.
 
         Raises:
             PipelineError: What a worker could not do; or if workers die again and again, or cannot start.
@@ -92,7 +93,7 @@ class Pool:
         for _ in range(self.need.n_workers):
             self._start()
         while True:
-            while self.idle and (task := again.popleft() if again else next(waiting, None)):
+            while self.idle and (task := next(waiting, None) or (again.popleft() if again else None)):
                 self._assign(self.idle.pop(), task)
             if not again and not any(task for _, task in self.in_flight.values()) and self._is_done():
                 return
@@ -117,9 +118,8 @@ class Pool:
                 except ray.exceptions.RayError as error:
                     raise find_cause(error) from error
                 self.idle.append(worker)
-                if task is None:
-                    self.deaths.pop(None, None)
-                else:
+                if task:
+                    self.deaths.clear()
                     yield task[0], summary
 
     def _is_done(self) -> bool:
@@ -144,11 +144,12 @@ class Pool:
     def _count_death(self, task: Task | None, error: Exception) -> None:
         key = task[0].number if task else None
         self.deaths[key] += 1
-        if self.deaths[key] < MOST_DEATHS:
+        # A machine that goes takes all its workers with it, also those that load.
+        if self.deaths[key] < MOST_DEATHS * (1 if task else self.need.n_workers):
             return
         what = f"over {task[0].pieces[0].place}" if task else "while they load the tagger"
         raise PipelineError(
-            f"{MOST_DEATHS} workers died {what}: most likely they had too little memory.",
+            f"{self.deaths[key]} workers died {what}: most likely they had too little memory.",
             remedy="give each more of a machine with --cpus-per-worker, and pass --resume to go on.",
         ) from error
 
