@@ -1,7 +1,7 @@
 """A corpus on the Hugging Face Hub, as a small YAML file describes it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ner.sources.hub import ask_hub, download_files
 from ner.sources.split_files import ALIASES
 
 NOT_WHOLE = "fix the dataset."
+CONVERTED = "refs/convert/parquet"  # the branch of Parquet files that the Hub makes of most datasets
 
 
 class HubCorpusParams(Params):
@@ -76,8 +77,7 @@ class HubCorpus:
             raise PipelineError(
                 f"{source}: {params.dataset} at {params.revision} has no Parquet file for subset "
                 f"{params.subset!r} and split 'train'.",
-                remedy="set revision to refs/convert/parquet and subset to a folder there: "
-                f"{', '.join(sorted({name.split('/')[0] for name in names if '/' in name})) or 'none'}.",
+                remedy=_choose_remedy(params, names),
             )
         download_files(repo, [name for files in found.values() for name in files], folder)
         files = {split: [folder / name for name in files] for split, files in found.items()}
@@ -157,6 +157,16 @@ def _unreadable(path: Path, error: Exception) -> PipelineError:
         f"{path.name}: cannot be read as Parquet ({error}).",
         remedy="choose another revision or subset of the dataset.",
     )
+
+
+def _choose_remedy(params: HubCorpusParams, names: Sequence[str]) -> str:
+    """Say what to set where train has no Parquet file: the branch that the Hub makes has it in most cases."""
+    if params.revision != CONVERTED:
+        return f"set revision to {CONVERTED} and subset to a folder there (the dataset's default is default)."
+    folders = sorted({name.split("/")[0] for name in names if "/" in name})
+    if folders:
+        return f"set subset to one of {', '.join(folders)}."
+    return "choose another dataset: the Hub has converted nothing of this one."
 
 
 def _find_parquet(names: list[str], subset: str, split: str) -> list[str]:
