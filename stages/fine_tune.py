@@ -107,7 +107,8 @@ def train_tagger(
     model = load_encoder(encoder_dir, tag_set)
     if has_inner_head:
         add_inner_head(model)
-    start_heads(model, train_rows)
+    if params.train.head_bias == "shares":
+        start_heads(model, train_rows)
     keep_old_head(model, encoder_dir)
     add_lora(model, params.train.lora)
     freeze_layers(model, params.train.freeze_layers)

@@ -29,6 +29,9 @@ class TrainParams(Params):
     )
     lr: PositiveFloat = Field(description="Peak learning rate, reached at the end of warm-up.")
     head_lr: PositiveFloat | None = Field(description="Peak learning rate of the heads; empty: that of lr.")
+    head_bias: Literal["shares", "zeros"] = Field(
+        description="What a fresh head's biases start at: the tags' shares in train, or zeros."
+    )
     layer_decay: float = Field(
         gt=0, le=1, description="A layer's learning rate as a share of that of the layer above; 1: all alike."
     )

@@ -24,6 +24,7 @@ TRAIN = {
     "share": 1.0,
     "lr": 1e-3,
     "head_lr": None,
+    "head_bias": "shares",
     "layer_decay": 1.0,
     "batch_size": 4,
     "epochs": 3,
@@ -79,7 +80,8 @@ def make_trainer(encoder_dir, checkpoints_dir, n_rows=13, checkpoint_steps=1_000
     model = load_encoder(encoder_dir, TAG_SET)
     if params.train.levels == "both":
         add_inner_head(model)
-    start_heads(model, rows)
+    if params.train.head_bias == "shares":
+        start_heads(model, rows)
     add_lora(model, params.train.lora)
     freeze_layers(model, params.train.freeze_layers)
     return WordTrainer(
