@@ -5,7 +5,8 @@ r"""WebAnno's TSV 3, of which GermEval itself was made: a line a word, annotatio
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from ner.annotation.spans import Span
@@ -35,14 +36,17 @@ def read_webanno(path: Path, encoding: str = UTF8) -> Iterator[RawSentence]:
         PipelineError: Names file and line of what is not of this format, and of a layer that cannot be told.
     """
     layers: list[tuple[str, list[str]]] = []
-    body: list[Line] = []
-    for number, text in read_lines(path, encoding):
+    lines = read_lines(path, encoding)
+    first: list[Line] = []
+    for number, text in lines:
         if text.startswith("#T_"):
             name, *features = text.partition("=")[2].split("|")
             layers.append((name, features))
         elif not text.startswith("#"):
-            body.append((number, text))
+            first = [(number, text)]
+            break
     column = _find_column(layers, path)
+    body = chain(first, (line for line in lines if not line[1].startswith("#")))
     yield from raise_errors(_parse(body, path, column))
 
 
@@ -63,7 +67,7 @@ def _find_column(layers: list[tuple[str, list[str]]], path: Path) -> int:
     return max(found, key=lambda one: one[:2])[2]
 
 
-def _parse(body: list[Line], path: Path, column: int) -> Iterator[RawSentence | PipelineError]:
+def _parse(body: Iterable[Line], path: Path, column: int) -> Iterator[RawSentence | PipelineError]:
     is_first = True
     for block in split_paragraphs(body):
         if isinstance(block, PipelineError):
