@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pyarrow.parquet as pq
 import pytest
@@ -26,7 +27,7 @@ def run(finished_clone):
     """Run the command with the tiny tagger, and give its status and what it said."""
 
     def run(*arguments):
-        done = subprocess.run(command(finished_clone, *arguments), **OPTIONS, check=False)
+        done = subprocess.run(command(finished_clone, *arguments), **OPTIONS, check=False, timeout=SECONDS)
         return done.returncode, done.stderr
 
     return run
@@ -39,12 +40,23 @@ from tools.__main__ import run
 tools.predict.ray_engine.LEAST_PART_BYTES = 2**15
 run()
 """
-OPTIONS = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 600}
+OPTIONS = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+SECONDS = 600  # that a run may take on a machine that has other work
 
 
 def command(finished_clone, *arguments):
     model = ("--model", finished_clone.root / "models/ner")
     return [sys.executable, "-c", SMALL_PARTS, "predict", *map(str, (*model, *arguments))]
+
+
+@contextmanager
+def start(finished_clone, *arguments, **options):
+    """Start the command; in the end it does not run on."""
+    with subprocess.Popen(command(finished_clone, *arguments), **OPTIONS, **options) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 @pytest.fixture
@@ -121,7 +133,9 @@ def test_a_model_that_cannot_be_loaded_is_told_in_one_line(finished_clone, tmp_p
     broken.mkdir()
     (broken / "run_config.json").write_text("{}", encoding="utf-8")
     arguments = ("--engine", "ray", "--file", tmp_path / "in.txt", "--output", tmp_path / "out")
-    done = subprocess.run(command(finished_clone, *arguments, "--model", broken), **OPTIONS, check=False)
+    done = subprocess.run(
+        command(finished_clone, *arguments, "--model", broken), **OPTIONS, check=False, timeout=SECONDS
+    )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"error: {broken}")
     assert "Traceback" not in done.stderr
@@ -132,7 +146,7 @@ def test_twenty_workers_killed_in_a_row_lose_nothing(run, texts, finished_clone,
     arguments = ("--engine", "ray", "--workers", "2", "--file", texts, "--output", out)
     status, message = run("--file", texts, "--output", tmp_path / "out.parquet")
     assert status == 0, message
-    with subprocess.Popen(command(finished_clone, *arguments), **{**OPTIONS, "timeout": None}) as running:
+    with start(finished_clone, *arguments) as running:
         n_killed, n_since, n_parts = 0, 0, 0
         deadline = time.monotonic() + 300
         while n_killed < 20 and running.poll() is None and time.monotonic() < deadline:
@@ -142,7 +156,7 @@ def test_twenty_workers_killed_in_a_row_lose_nothing(run, texts, finished_clone,
                 n_since, n_parts = (n_since + 1 if n_parts == count_parts(out) else 1), count_parts(out)
                 n_killed += kill(workers[0])
             time.sleep(0.1)
-        message = running.communicate(timeout=600)[1]
+        message = running.communicate(timeout=SECONDS)[1]
     assert running.returncode == 0, message
     assert n_killed == 20
     assert_same_rows(out, tmp_path / "out.parquet")
@@ -155,15 +169,14 @@ def test_a_node_and_a_worker_of_a_cluster_are_killed_and_no_row_is_lost(run, tex
     assert status == 0, message
     with start_cluster() as (address, (_, first, second)):
         arguments = ("--engine", "ray", "--ray-address", address, "--file", texts, "--output", out)
-        options = {**OPTIONS, "timeout": None, "env": {**os.environ, **TOKEN}}
-        with subprocess.Popen(command(finished_clone, *arguments), **options) as running:
+        with start(finished_clone, *arguments, env={**os.environ, **TOKEN}) as running:
             wait_for_parts(out, 2, running)
             [worker] = find_workers(first.pid)
             assert kill(worker)
             wait_for_parts(out, 3, running)
             second.kill()
             assert running.poll() is None, running.communicate()
-            message = running.communicate(timeout=600)[1]
+            message = running.communicate(timeout=SECONDS)[1]
         assert running.returncode == 0, message
     assert "Workers: 2, each with 1 CPU" in message
     assert "Traceback" not in message
