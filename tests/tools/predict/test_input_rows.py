@@ -118,9 +118,11 @@ class Pipe(io.RawIOBase):
         self.chunks = list(chunks)
 
     def readable(self):
+        """Say that it can be read."""
         return True
 
     def readinto(self, room):
+        """Give the next chunk, whatever room there is."""
         chunk = self.chunks.pop(0) if self.chunks else b""
         room[: len(chunk)] = chunk
         return len(chunk)
