@@ -192,7 +192,7 @@ def _parse(parse: Callable[[], Row], place: str) -> Row | PipelineError:
 
 
 @contextmanager
-def _open(path: Path, meter: Meter) -> Iterator[BufferedReader]:
+def _open(path: Path, meter: Meter) -> "Iterator[BufferedReader[Any]]":
     if path == STDIN:
         found = sys.stdin.buffer
         yield found if isinstance(found, BufferedReader) else BufferedReader(cast(RawIOBase, found))
@@ -208,7 +208,7 @@ def _open(path: Path, meter: Meter) -> Iterator[BufferedReader]:
             yield file
 
 
-def _decode_lines(stream: BufferedReader, name: str) -> Iterator[tuple[int, str | PipelineError]]:
+def _decode_lines(stream: "BufferedReader[Any]", name: str) -> Iterator[tuple[int, str | PipelineError]]:
     """Yield each line with its number, as the corpus readers read it: `ner.sources.formats.lines`."""
     kind = TextKind.find(stream.peek(HEAD_BYTES))
     is_pipe = not stream.seekable()  # which may hold back a line's LF
@@ -230,7 +230,7 @@ def _decode_lines(stream: BufferedReader, name: str) -> Iterator[tuple[int, str 
 
 
 def _decode_uncommon_lines(
-    stream: BufferedReader, name: str, kind: TextKind
+    stream: "BufferedReader[Any]", name: str, kind: TextKind
 ) -> Iterator[tuple[int, str | PipelineError]]:
     """Yield the lines of UTF-16 or of an old Mac; where one cannot be decoded, no later one can."""
     text = io.TextIOWrapper(stream, encoding=kind.encoding, newline=kind.newline)
@@ -254,7 +254,7 @@ def _too_long(name: str, number: int) -> PipelineError:
     return PipelineError(f"{name}:{number}: the line has more than {MAX_LINE_BYTES} bytes.", remedy=SKIP)
 
 
-def _parse_array(stream: BufferedReader, name: str) -> Iterator[Row | PipelineError]:
+def _parse_array(stream: "BufferedReader[Any]", name: str) -> Iterator[Row | PipelineError]:
     """Read the records of an array; a file that has one a line, as some call `.json`, is read as that."""
     raw = stream.read(MAX_ARRAY_BYTES + 1)
     if len(raw) > MAX_ARRAY_BYTES:
@@ -300,7 +300,8 @@ def _row_of_record(value: object) -> Row:
     if isinstance(value, dict):
         if "text" not in value and "data" in value:  # a task of Label Studio's, or doccano's older text
             data = value["data"]
-            value = {"text": read_task_text(data) if isinstance(data, dict) else data}
+            text: Any = read_task_text(data) if isinstance(data, dict) else data
+            value = {"text": text}
         text = value.get("text")
         words = next((value[key] for key in WORD_KEYS if isinstance(value.get(key), list)), None)
         if words and all(isinstance(word, dict) for word in words) and isinstance(text, str):
