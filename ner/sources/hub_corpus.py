@@ -74,11 +74,7 @@ class HubCorpus:
             split: parquet for split in SPLITS if (parquet := _find_parquet(names, params.subset, split))
         }
         if "train" not in found:
-            raise PipelineError(
-                f"{source}: {params.dataset} at {params.revision} has no Parquet file for subset "
-                f"{params.subset!r} and split 'train'.",
-                remedy=_choose_remedy(params, names),
-            )
+            raise no_train_split(source, params, names)
         download_files(repo, [name for files in found.values() for name in files], folder)
         files = {split: [folder / name for name in files] for split, files in found.items()}
         return cls(params, repo.commit, files, _read_tags(files["train"][0], params, source), split_text)
@@ -159,14 +155,20 @@ def _unreadable(path: Path, error: Exception) -> PipelineError:
     )
 
 
-def _choose_remedy(params: HubCorpusParams, names: Sequence[str]) -> str:
-    """Say what to set where train has no Parquet file: the branch that the Hub makes has it in most cases."""
-    if params.revision != CONVERTED:
-        return f"set revision to {CONVERTED} and subset to a folder there (the dataset's default is default)."
+def no_train_split(source: Path, params: HubCorpusParams, names: Sequence[str]) -> PipelineError:
+    """Return the error of a revision and subset without Parquet files of train."""
     folders = sorted({name.split("/")[0] for name in names if "/" in name})
-    if folders:
-        return f"set subset to one of {', '.join(folders)}."
-    return "choose another dataset: the Hub has converted nothing of this one."
+    if params.revision != CONVERTED:
+        remedy = f"set revision to {CONVERTED} and subset to a folder there (in most cases default)."
+    elif folders:
+        remedy = f"set subset to one of {', '.join(folders)}."
+    else:
+        remedy = "choose another dataset: the Hub has converted nothing of this one."
+    return PipelineError(
+        f"{source}: {params.dataset} at {params.revision} has no Parquet file for subset "
+        f"{params.subset!r} and split 'train'.",
+        remedy=remedy,
+    )
 
 
 def _find_parquet(names: list[str], subset: str, split: str) -> list[str]:

@@ -46,7 +46,8 @@ def try_checkpoint(folder: Path, place: str) -> None:
         highest = _find_highest_id(tokenizer, input_ids)
         n_embeddings = model.get_input_embeddings().weight.shape[0]
         if highest < n_embeddings:
-            logits = model(**BatchEncoding({"input_ids": [input_ids]}, tensor_type="pt")).logits
+            rows = _pad_with_a_shorter_row(input_ids, model.config.pad_token_id)
+            logits = model(**BatchEncoding(rows, tensor_type="pt")).logits[0]
             is_number = bool(logits.isfinite().all())
     except Exception as error:  # whatever the library makes of a foreign configuration
         reason = (" ".join(str(error).split()) or type(error).__name__)[:300]
@@ -66,6 +67,15 @@ def try_checkpoint(folder: Path, place: str) -> None:
             f"{place}: what it computes is no number: its weights hold NaN or infinity.",
             remedy="copy or download the checkpoint again, or choose another.",
         )
+
+
+def _pad_with_a_shorter_row(input_ids: list[int], pad_id: int | None) -> dict[str, list[list[int]]]:
+    """Return a batch as training makes it, padded: a pad_token_id that no embedding has fails here."""
+    shorter = input_ids[:-1]
+    return {
+        "input_ids": [input_ids, [*shorter, pad_id or 0]],
+        "attention_mask": [[1] * len(input_ids), [*(1 for _ in shorter), 0]],
+    }
 
 
 def _find_highest_id(tokenizer: Tokenizer, input_ids: list[int]) -> int:

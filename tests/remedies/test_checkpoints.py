@@ -20,6 +20,7 @@ from tests.remedies.cases import Case, params, write
 from tests.support.tiny_encoder import build_tiny_encoder
 
 PRETRAINED = "ner/sources/pretrained.py"
+WINDOWS = {"max_length": 64, "stride": 8, "label_all_tokens": False}
 TAGS = TagSet(("O", "B-PER", "I-PER"))
 
 
@@ -186,8 +187,8 @@ CASES = [
         setting=PINNED,
     ),
     of(
-        "write #sha256= and 64 digits of 0-9 and a-f, or leave the fragment out; dvc's -S needs inner quotes: "
-        "-S \"model.checkpoint='package://...#sha256=...'\".",
+        "write #sha256= and 64 digits of 0-9 and a-f, or leave the fragment out; dvc's -S needs inner "
+        "quotes: -S \"model.checkpoint='package://...#sha256=...'\".",
         nothing,
         setting=Setting("./encoder#sha=1", then="./encoder"),
     ),

@@ -12,18 +12,17 @@ import pytest
 from typer.testing import CliRunner
 
 from corpus_generator import make_sample
-from ner.core.params import read_yaml
 from tests.remedies.cases import Case, params, write
 from tests.support.capital_tagger import CapitalTagger
 from tests.support.pipeline_clone import ROOT
 from tools import export
-from tools.checks import check_cache, headline
+from tools.checks import headline
 from tools.doubtful import command as doubtful
 from tools.experiments.learning_curve import parse_shares
 from tools.experiments.search import read_search
 from tools.experiments.seeds import parse_seeds, parse_settings
 from tools.predict import command as predict
-from tools.predict import input_rows, places
+from tools.predict import input_rows
 from tools.redact import command as redact
 
 TEXT = write({"in.txt": "Bad Ems\n"})
@@ -103,7 +102,7 @@ class ClosedStream:
     def __init__(self, name: str, command: Command) -> None:
         self.name, self.command = name, command
 
-    def run(self, folder: Path) -> None:
+    def run(self, _: Path) -> None:
         """Run the command without it."""
         before = getattr(sys, self.name)
         setattr(sys, self.name, None)

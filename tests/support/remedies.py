@@ -68,6 +68,10 @@ def _texts(value: ast.expr, constants: dict[str, ast.expr]) -> list[str]:
             return _texts(constants[name], constants)
         case ast.Subscript(value=ast.Name(id=name)) if isinstance(constants.get(name), ast.Dict):
             return [text for one in constants[name].values for text in _texts(one, constants)]
+        case ast.Call(func=ast.Attribute(value=inner, attr="rstrip")):
+            return _texts(inner, constants)
+        case ast.Call(func=ast.Name(id="suggest_key")):
+            return ["{}The keys here are {}."]
         case ast.BinOp():
             return ["".join(_texts(value.left, constants) + _texts(value.right, constants))]
     return []

@@ -256,7 +256,7 @@ def _decode_lines(stream: Lines, name: str, n_before: int = 0) -> Iterator[tuple
 
 
 def _decode_uncommon_lines(
-    stream: BufferedReader, name: str, kind: TextKind
+    stream: "BufferedReader[Any]", name: str, kind: TextKind
 ) -> Iterator[tuple[int, str | PipelineError]]:
     """Yield the lines of UTF-16 or of an old Mac; where one cannot be decoded, no later one can."""
     text = io.TextIOWrapper(stream, encoding=kind.encoding, newline=kind.newline)
@@ -280,7 +280,7 @@ def _too_long(name: str, number: int) -> PipelineError:
     return PipelineError(f"{name}:{number}: the line has more than {MAX_LINE_BYTES} bytes.", remedy=SKIP)
 
 
-def _parse_array(stream: BufferedReader, name: str) -> Iterator[Row | PipelineError]:
+def _parse_array(stream: "BufferedReader[Any]", name: str) -> Iterator[Row | PipelineError]:
     """Read the records of an array; a file that has one a line, as some call `.json`, is read as that."""
     raw = stream.read(MAX_ARRAY_BYTES + 1)
     if len(raw) > MAX_ARRAY_BYTES:

@@ -325,10 +325,9 @@ async def submit(queue: TaggingQueue, texts: Sequence[str]) -> "Future[list[list
             await asyncio.sleep(GONE_SECONDS)
             return queue.submit(texts)
     except QueueFullError as error:
+        seconds = queue.promise(error)
         raise HTTPException(
-            503,
-            f"Too many requests wait: try again after {error.seconds} s.",
-            {"Retry-After": str(error.seconds)},
+            503, f"Too many requests wait: try again after {seconds} s.", {"Retry-After": str(seconds)}
         ) from None
     except (QueueClosedError, TaggerEndedError) as error:
         raise explain_failure(error) from None

@@ -1,7 +1,8 @@
 """Sentences of many requests, tagged in common calls by the one thread that owns the tagger.
 
 A call takes the next sentences of every request in turn, so that a short request is answered while a long one
-is in work. How many requests may wait follows from the measured speed.
+is in work; a sentence that is longer than a call is cut into pieces. How many requests may wait follows from
+the measured speed.
 """
 
 import logging
@@ -10,6 +11,7 @@ import re
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Protocol, Self
 
 from tools.serve.limits import Limits
+from tools.serve.pieces import Piece, cut_sentence, join_pieces
 
 if TYPE_CHECKING:  # torch: seconds that `--help` and an occupied port do without
     from ner.tagging.decoding import TaggedWords
@@ -27,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 SUBTOKENS_PER_CALL = 1_024  # a call takes about half a second on two cores: how long a short request waits
 FIRST_SPEED = 1_000.0  # words a second until the first full call was measured
+LONGEST_RETRY_SECONDS = 60  # that a refused client is told to wait
 REMEMBERED_SHARE = 0.9  # what a measurement counts when the next one is made
 WORD = re.compile(r"\w+|[^\w\s]")  # quicker than `split_text`, and about as many
 
@@ -49,11 +53,13 @@ class QueueFullError(Exception):
 
     Args:
         seconds: After which there is room for it, at the measured speed.
+        n_words: Its words.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, n_words: int) -> None:
         super().__init__(seconds)
         self.seconds = max(1, math.ceil(seconds))
+        self.n_words = n_words
 
 
 class QueueClosedError(Exception):
@@ -90,21 +96,14 @@ class Speed:
 
 
 @dataclass(eq=False, slots=True)
-class _Sentence:
-    words: "list[Word]"
-    n_subtokens: int
-    tagged: "TaggedWords | None" = None
-
-
-@dataclass(eq=False, slots=True)
 class _Job:
     """A request: its texts, and how far the tagger is with their sentences."""
 
     texts: Sequence[str]
     n_words: int  # still to tag; estimated until the texts are split
     answer: "Future[list[list[Entity]]]" = field(default_factory=Future)
-    split: list[list[_Sentence]] | None = None  # of each text
-    todo: list[_Sentence] = field(default_factory=list)
+    split: list[list[list[Piece]]] | None = None  # the pieces of each sentence of each text
+    todo: list[Piece] = field(default_factory=list)
 
     def prepare(self, tagger: TagsSentences, limits: Limits) -> None:
         """Split the texts.
@@ -119,9 +118,20 @@ class _Job:
         costs = tagger.count_subtokens(flat)
         _check_size(sum(costs), limits.subtokens, "subtokens")
         cost = iter(costs)
-        self.split = [[_Sentence(words, next(cost)) for words in sentences] for sentences in texts]
-        self.todo = [sentence for sentences in self.split for sentence in sentences]
-        self.n_words = n_words
+        self.split = [
+            [
+                cut_sentence(
+                    words,
+                    next(cost),
+                    most=SUBTOKENS_PER_CALL,
+                    count=lambda piece: tagger.count_subtokens([piece])[0],
+                )
+                for words in sentences
+            ]
+            for sentences in texts
+        ]
+        self.todo = [piece for sentences in self.split for pieces in sentences for piece in pieces]
+        self.n_words = sum(len(piece.words) for piece in self.todo)
 
     def entities(self) -> "list[list[Entity]]":
         """Return the entities of each text, when all is tagged."""
@@ -129,7 +139,9 @@ class _Job:
 
         return [
             TaggedText(
-                text, [one.words for one in sentences], [one.tagged for one in sentences if one.tagged]
+                text,
+                [[word for one in pieces for word in one.words[one.start : one.end]] for pieces in sentences],
+                [join_pieces(pieces) for pieces in sentences],
             ).entities
             for text, sentences in zip(self.texts, self.split or [], strict=True)
         ]
@@ -145,7 +157,7 @@ class _Job:
             self.answer.set_exception(error)
 
 
-Call = list[tuple[_Job, _Sentence]]
+Call = list[tuple[_Job, Piece]]
 
 
 class TaggingQueue:
@@ -164,6 +176,7 @@ class TaggingQueue:
         self._tagger = tagger
         self._jobs: list[_Job] = []  # in the order of arrival, with those in work
         self._n_in_call = 0  # of them
+        self._promised: deque[tuple[float, int]] = deque()  # when refused requests were told to come; words
         self._is_closing = False
         self._end = math.inf  # of the tagging, by the clock
         self._changed = threading.Condition()
@@ -223,10 +236,27 @@ class TaggingQueue:
                 excess = wait - self.limits.wait_seconds
                 n_excess = len(self._jobs) - self._n_in_call - self.limits.waiting + 1
                 if excess > 0 or n_excess > 0:  # there is room when these are tagged, at the mean length
-                    raise QueueFullError(max(excess, wait * n_excess / len(self._jobs)))
+                    seconds = max(excess, wait * n_excess / len(self._jobs))
+                    raise QueueFullError(seconds, job.n_words)
             self._jobs.append(job)
             self._changed.notify()
         return job.answer
+
+    def promise(self, refused: QueueFullError) -> int:
+        """Return the seconds after which a refused request finds room, and remember that it will come.
+
+        Those that were refused before it come back first: without them, all would be told the same time, and
+        most be refused again.
+        """
+        now = time.monotonic()
+        with self._changed:
+            while self._promised and self._promised[0][0] <= now:
+                self._promised.popleft()
+            before = self.speed.seconds_for(sum(n_words for _, n_words in self._promised))
+            seconds = min(math.ceil(refused.seconds + before), LONGEST_RETRY_SECONDS)
+            if seconds < LONGEST_RETRY_SECONDS:
+                self._promised.append((now + seconds, refused.n_words))
+        return seconds
 
     def close(self, seconds: float = math.inf) -> None:
         """Refuse what comes, and of what waits, what cannot be tagged in time.
@@ -303,7 +333,7 @@ class TaggingQueue:
                     _log("tagging failed", error)
                     job.fail(error)
 
-    def _fill_call(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, _Sentence]]:
+    def _fill_call(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Piece]]:
         """Take a sentence of each request, then the next of each, until a call is full.
 
         At the end one request after the other, the shortest first: as many as possible are to be answered.
@@ -313,7 +343,7 @@ class TaggingQueue:
             one for turn in zip_longest(*([(job, one) for one in job.todo] for job in jobs)) for one in turn
         )
         room = SUBTOKENS_PER_CALL
-        is_first = True  # is taken in any case: a sentence may be longer than a call
+        is_first = True  # is taken in any case: a word may be longer than a call
         for one in chain.from_iterable(sentences) if self._is_closing else filter(None, in_turn):
             if is_first or one[1].n_subtokens <= room:
                 room -= one[1].n_subtokens

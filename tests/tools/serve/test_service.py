@@ -272,6 +272,22 @@ def test_retry_after_follows_the_measured_speed():
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "9")
 
 
+def test_a_client_that_obeys_retry_after_gets_all_its_answers():
+    """One request at a time is worked on and one waits; the other clients are refused and come again."""
+    with run_service(waiting=1) as running:
+        waits = []
+
+        def wait(seconds):
+            """Let everything be answered that is there before the time has passed."""
+            waits.append(seconds)
+            running.tagger.gate.set()
+
+        load = load_service(running.url, ["Anna"], n_requests=24, n_clients=8, most_tries=99, wait=wait)
+    assert load.outcomes == {"200": 24}
+    assert len(waits) == sum(load.n_tries) - 24 > 0
+    assert min(waits) >= 1
+
+
 def test_a_request_of_too_much_work_is_refused():
     with run_service(is_open=True, words=9) as running:
         answer = post(running.url, "." * 10)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support.running_service import SECONDS, GatedTagger
-from tools.serve import tagging_queue
+from tools.serve import pieces, tagging_queue
 from tools.serve.limits import Limits
 from tools.serve.tagging_queue import (
     QueueClosedError,
@@ -58,12 +58,27 @@ def test_a_short_request_is_answered_while_a_long_one_is_in_work(tagger, monkeyp
 
 
 def test_a_sentence_longer_than_a_call_waits_for_its_turn_and_no_longer(tagger, monkeypatch):
+    """Too few words to be cut, as one word of many subtokens."""
     monkeypatch.setattr(tagging_queue, "SUBTOKENS_PER_CALL", 3)
     with TaggingQueue(tagger, Limits()) as queue:
         answers = submit_while_busy(queue, tagger, ["a"], ["b b b b b"], ["c"], ["d"], ["e"])
         tagger.gate.set()
         assert all(len(one.result(SECONDS)) == 1 for one in answers)
     assert tagger.calls[1:] == [["a", "c", "d"], ["b b b b b"], ["e"]]
+
+
+def test_a_long_sentence_is_tagged_in_pieces_between_which_others_are_answered(tagger, monkeypatch):
+    monkeypatch.setattr(tagging_queue, "SUBTOKENS_PER_CALL", 6)
+    monkeypatch.setattr(pieces, "CONTEXT_WORDS", 1)
+    text = "A b C d E f G h"
+    with TaggingQueue(tagger, Limits()) as queue:
+        _, long, short = submit_while_busy(queue, tagger, [text], ["Anna"])
+        tagger.gate.set()
+        (found,) = long.result(SECONDS)
+    assert [one.text for one in found] == list("ACEG")
+    assert all(text[one.start : one.end] == one.text for one in found)
+    assert short.done()
+    assert tagger.calls[1:] == [["A b C d E", "Anna"], ["d E f G h"]]
 
 
 @pytest.mark.parametrize(
@@ -129,6 +144,21 @@ def test_the_queue_is_as_long_as_the_speed_allows(tagger, n_words, n_waiting, se
         with pytest.raises(QueueFullError) as refused:
             queue.submit([text])
         assert refused.value.seconds == seconds
+
+
+def test_refused_requests_are_told_to_come_one_after_the_other(tagger, monkeypatch):
+    """Each finds the room of those before it taken; who was to come by now is forgotten."""
+    queue = TaggingQueue(tagger, Limits())
+    queue.speed = Speed(words_per_second=10)
+    now = [100.0]
+    monkeypatch.setattr(tagging_queue.time, "monotonic", lambda: now[0])
+    assert [queue.promise(QueueFullError(2, 30)) for _ in range(3)] == [2, 5, 8]
+    now[0] = 105.5
+    assert queue.promise(QueueFullError(2, 30)) == 5
+    assert queue.promise(QueueFullError(2, 10_000)) == 8
+    assert queue.promise(QueueFullError(2, 30)) == tagging_queue.LONGEST_RETRY_SECONDS
+    now[0] += 3_600
+    assert queue.promise(QueueFullError(0.1, 30)) == 1
 
 
 def test_the_speed_is_that_of_the_last_full_calls():
