@@ -10,8 +10,9 @@ import pytest
 
 from ner.annotation.labels import TagSet
 from ner.annotation.sentences import read_split
-from ner.sources.corpus import open_corpus, write_corpus
+from ner.sources.corpus import open_corpus
 from ner.sources.settings import ColumnParams, DataParams
+from ner.sources.storing import write_corpus
 from ner.text.splitting import split_text
 from tests.remedies.cases import Case, params, write
 
