@@ -148,7 +148,7 @@ def test_twenty_workers_killed_in_a_row_lose_nothing(run, texts, finished_clone,
     assert status == 0, message
     with start(finished_clone, *arguments) as running:
         n_killed, n_since, n_parts = 0, 0, 0
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + SECONDS
         while n_killed < 20 and running.poll() is None and time.monotonic() < deadline:
             # Work that ends no part is given up after some deaths.
             is_stuck = n_since == 3 and n_parts == count_parts(out)
