@@ -160,12 +160,12 @@ def print_suspects(console: Console, suspects: pd.DataFrame) -> None:
     """Show the first suspects."""
     if suspects.empty:
         return
-    table = Table("certainty", "annotated", "tagged", "place", title="Annotations to look at")
+    table = Table("certainty", "level", "annotated", "tagged", "place", title="Annotations to look at")
     for row in suspects.to_dict("records"):
         annotated, tagged = (
             f"{row[text]} ({row[label]})".strip() if row[text] else "nothing"
             for text, label in (("text", "label"), ("predicted_text", "predicted_label"))
         )
         place = f"{row['file']}:{row['line']}" if row["file"] else f"sentence {row['number']}"
-        table.add_row(f"{row['certainty']:.3f}", annotated, tagged, place)
+        table.add_row(f"{row['certainty']:.3f}", row["level"], annotated, tagged, place)
     console.print(table)

@@ -75,7 +75,9 @@ def test_a_dataset_of_the_hub_has_no_places():
     assert suspects[["file", "line", "number"]].to_dict("records") == [{"file": "", "line": "", "number": 1}]
     console = Console(file=io.StringIO(), width=200)
     print_suspects(console, suspects)
-    assert re.search(r"0\.500 +│ Änne Weiß \(ORG\) │ Änne Weiß \(PER\) │ sentence 1", console.file.getvalue())
+    assert re.search(
+        r"0\.500 +│ outer │ Änne Weiß \(ORG\) │ Änne Weiß \(PER\) │ sentence 1", console.file.getvalue()
+    )
 
 
 def test_mean_and_spread_are_those_of_the_folds(monkeypatch):
