@@ -57,6 +57,9 @@ def _trim_offsets(definition: dict[str, Any]) -> None:
     """Leave the blank before a word out of its place."""
     processor = definition.get("post_processor")
     parts = (processor or {}).get("processors", [processor] if processor else [])
+    for part in parts:
+        if "trim_offsets" in part:  # the first word's blank is none of the text's: nothing to leave out
+            part["add_prefix_space"] = True
     if not any(part.get("trim_offsets") for part in parts):
         trimming = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
         definition["post_processor"] = {"type": "Sequence", "processors": [trimming, *parts]}

@@ -150,12 +150,12 @@ def print_suspects(console: Console, suspects: pd.DataFrame) -> None:
     """Show the first suspects."""
     if suspects.empty:
         return
-    table = Table("label quality", "annotated", "tagged", "place", title="Annotations to look at")
+    table = Table("label quality", "level", "annotated", "tagged", "place", title="Annotations to look at")
     for row in suspects.to_dict("records"):
         annotated, tagged = (
             f"{row[text]} ({row[f'{text}_label']})" if row[text] else "nothing"
             for text in ("gold", "predicted")
         )
         place = f"{row['file']}:{row['line']}" if row["file"] else f"sentence {row['sentence']}"
-        table.add_row(f"{row['quality']}", annotated, tagged, place)
+        table.add_row(f"{row['quality']}", row["level"], annotated, tagged, place)
     console.print(table)

@@ -181,10 +181,22 @@ def queue_experiment(name: str, overrides: Mapping[str, Any]) -> None:
     Raises:
         PipelineError: If DVC refuses, with its reason.
     """
-    # As JSON, a text with a comma is one value and no sweep.
-    options = [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
+    options = [f"{key}={write_override(value)}" for key, value in overrides.items()]
     settings = [word for option in options for word in ("-S", option)]
     call_dvc("exp", "run", "--queue", "--name", name, *settings)
+
+
+def write_override(value: Any) -> str:  # noqa: ANN401 - of params.yaml
+    """Write a value for DVC's `-S`: as JSON, in which a text with a comma is one value and no sweep.
+
+    The keys of a mapping stand without quotes, as DVC wants them.
+    """
+    if isinstance(value, Mapping):
+        pairs = (f"{key}: {write_override(one)}" for key, one in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(write_override, value))}]"
+    return json.dumps(value)
 
 
 def call_dvc(*arguments: str) -> str:

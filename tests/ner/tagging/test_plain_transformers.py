@@ -40,7 +40,7 @@ TEXTS = {
 
 
 WORDS = [[word.text for word in split_text(text)[0]] for text in TEXTS]
-# What tokenizers are trained on: no word begins with the blank's mark alone. Transformers would part it there.
+# What tokenizers are trained on: no word begins with the mark of a blank alone, where transformers parts it.
 LINES = [" ".join(words) for words in WORDS] + [f"{word[0]} " * 50 for words in WORDS for word in words]
 SPECIALS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 GPT2_PATTERN = r"'s|'t| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"

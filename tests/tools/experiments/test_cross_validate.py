@@ -56,7 +56,8 @@ def test_a_dataset_of_the_hub_has_no_places():
     ]
     console = Console(file=io.StringIO(), width=200)
     print_suspects(console, suspects)
-    assert re.search(r"Änne Weiß \(ORG\) │ Änne Weiß \(PER\) │ sentence 1", console.file.getvalue())
+    shown = r"outer │ Änne Weiß \(ORG\) │ Änne Weiß \(PER\) │ sentence 1"
+    assert re.search(shown, console.file.getvalue())
 
 
 def test_mean_and_spread_are_those_of_the_folds(monkeypatch):

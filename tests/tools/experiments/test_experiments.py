@@ -10,11 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ner.core.errors import PipelineError
 from tests.support.pipeline_clone import ROOT, Clone, stages_run
 from tools.experiments import search, seeds, worker
-from tools.experiments.queue import check_cache_place, make_key, read_inputs
+from tools.experiments.queue import check_cache_place, make_key, read_inputs, write_override
 
 CHEAP = "evaluate.bootstrap_samples"  # reruns the last two stages alone
 
@@ -52,6 +53,24 @@ def test_a_key_tells_code_and_parameters_apart():
     assert key == make_key({"a.py": "1"}, {"seed": 1, "train.lr": 0.0003})
     assert key != make_key({"a.py": "2"}, {"train.lr": 3e-4, "seed": 1})
     assert key != make_key({"a.py": "1"}, {"train.lr": 3e-4, "seed": 2})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(3e-05, id="number"),
+        pytest.param(None, id="empty"),
+        pytest.param("a, b: {c}", id="text"),
+        pytest.param({"rank": 8, "dropout": 0.5, "modules": ["query", "value"]}, id="section"),
+        pytest.param(["tensorboard", "wandb"], id="list"),
+        pytest.param([], id="empty-list"),
+    ],
+)
+def test_dvc_reads_an_override_as_it_was_meant(value):
+    parser = OverridesParser.create()
+    (override,) = parser.parse_overrides([f"train.lora={write_override(value)}"])
+    assert override.value() == value
+    assert not override.is_sweep_override()
 
 
 @pytest.fixture
