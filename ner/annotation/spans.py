@@ -16,7 +16,7 @@ class Span:
 
 
 # Strict IOB2, as seqeval's strict mode: an I- tag that continues nothing is no span.
-# repair_tags turns it into B- before predictions are written.
+# No tagger of ours gives one: ner.tagging.decoding.
 def decode_spans(tags: Sequence[str]) -> list[Span]:
     """Read the spans off a sentence's tags by strict IOB2.
 

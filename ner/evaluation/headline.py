@@ -19,7 +19,7 @@ class Headline:
         subtoken_f1: F1 as the original notebook counts it, over subtokens.
         words: Words that were scored.
         sentences: Sentences that were scored.
-        repaired_tags: Predicted `I-` tags of the outer level that continued nothing and became `B-`.
+        repaired_tags: Words of the outer level whose best tag IOB2 did not allow.
         inner_f1: F1 of the inner level; None, and left out of the file, where it is not predicted.
         m1_f1: F1 over both levels, M1 of the GermEval 2014 task; None likewise.
     """

@@ -24,7 +24,7 @@ class EvaluatedLevel:
         predicted: The tagger's spans. Shape: (n_sentences, n_spans).
         scores: Counts of both.
         pairings: Each gold span beside the predicted one that stands for it.
-        n_repaired: Predicted `I-` tags that continued nothing and became `B-`.
+        n_repaired: Words whose best tag IOB2 did not allow; they have another one.
         n_outside: Predicted spans that lie in no predicted span of the outer level.
     """
 

@@ -1,6 +1,7 @@
 """From logits to one tag a word: the one decoder, for PyTorch and ONNX Runtime alike.
 
-A decoder that looks at more than one subtoken, such as Viterbi over the tags, changes `decode_words` alone.
+A word's logits are those of its first subtoken. A sentence gets the likeliest tags that are valid IOB2: the
+best tag of each word, unless an `I-` tag would then continue nothing.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from ner.annotation.labels import OUTSIDE
 from ner.annotation.spans import repair_tags
 from ner.tagging.label_quality import score_label_quality
+from ner.tagging.viterbi import find_best_tags
 from ner.windows.alignment import IGNORE_ID, first_subtokens
 from ner.windows.tokenized import TokenizedWindow
 
@@ -26,7 +28,7 @@ class TaggedWords:
         tags: One tag a word, valid IOB2. Shape: (n_words,).
         scores: Probability of each word's tag, from 0 to 1; 0 for a word that has no subtoken: it was
             not seen and is `O`. Shape: (n_words,).
-        n_repaired: How many `I-` tags continued nothing and became `B-`.
+        n_repaired: How many words have another tag than their best one, because IOB2 does not allow it.
         inner: The same of the inner level; None where the tagger knows the outer one alone.
         label_quality: How well the corpus's tag of each word goes with the tagger, from 0 to 1; None where
             the windows have no targets, as those of a text. Shape: (n_words,).
@@ -75,6 +77,9 @@ class WindowLogits:
     logits: Logits
 
 
+Part = tuple[int, WindowLogits]  # of a sentence, behind the number of its first word
+
+
 def read_window(logits: Logits, row: TokenizedWindow) -> WindowLogits:
     """Keep of a window's logits what decoding needs.
 
@@ -116,7 +121,7 @@ def decode_sentences(
     *,
     n_levels: int,
 ) -> list[TaggedWords]:
-    """Take for each word its first subtoken's tag, then repair IOB2; each level by itself.
+    """Find for each sentence the likeliest tags that are valid IOB2, each level by itself.
 
     Args:
         rows: The windows of all sentences. Shape: (n_windows,).
@@ -144,10 +149,12 @@ def _decode_level(
     tags = [[OUTSIDE] * n for n in n_words]
     scores = [[0.0] * n for n in n_words]
     quality = [[1.0] * n for n in n_words]
+    parts: list[list[Part]] = [[] for _ in n_words]
     has_targets = False
     for row, window in zip(rows, windows, strict=True):
         if window is None or not window.words:
             continue
+        parts[row.sentence].append((row.window.first_word, window))
         decoded = decode_words(window.logits[:, level], tag_names)
         for word, tag, score in zip(window.words, *decoded, strict=True):
             tags[row.sentence][row.window.first_word + word] = tag
@@ -161,8 +168,27 @@ def _decode_level(
             ):
                 quality[row.sentence][row.window.first_word + word] = one
     tagged = []
-    for sentence_tags, sentence_scores, sentence_quality in zip(tags, scores, quality, strict=True):
-        repaired, n_repaired = repair_tags(sentence_tags)
-        of_corpus = sentence_quality if has_targets else None
-        tagged.append(TaggedWords(repaired, sentence_scores, n_repaired, label_quality=of_corpus))
+    for sentence, (best, sentence_scores) in enumerate(zip(tags, scores, strict=True)):
+        of_corpus = quality[sentence] if has_targets else None
+        valid = best
+        if repair_tags(best)[1]:  # else the best tags are the likeliest sequence too
+            valid, sentence_scores = _decode_sequence(parts[sentence], len(best), tag_names, level)
+        n_repaired = sum(one != other for one, other in zip(best, valid, strict=True))
+        tagged.append(TaggedWords(valid, sentence_scores, n_repaired, label_quality=of_corpus))
     return tagged
+
+
+def _decode_sequence(
+    parts: Sequence[Part], n_words: int, tag_names: Sequence[str], level: int
+) -> tuple[list[str], list[float]]:
+    """Find the likeliest valid tags of a sentence, and the probability of each; a word not seen is `O`."""
+    logits = np.full((n_words, len(tag_names)), -np.inf)
+    logits[:, tag_names.index(OUTSIDE)] = 0.0
+    seen = np.zeros(n_words)
+    for first_word, window in parts:
+        words = first_word + np.array(window.words)
+        logits[words], seen[words] = window.logits[:, level], 1.0
+    path = find_best_tags(logits, tag_names)
+    shares = np.exp(logits - logits.max(-1, keepdims=True))
+    scores = seen * shares[np.arange(n_words), path] / shares.sum(-1)
+    return [tag_names[number] for number in path], scores.tolist()

@@ -55,15 +55,30 @@ def test_the_score_is_the_softmax_of_the_best_tag(logits, tag, probability):
     assert scores == pytest.approx([probability])
 
 
-def test_an_entity_may_cross_windows_and_an_orphan_is_repaired_once():
-    rows = [window(0, 0, [NO_WORD, 0, 1]), window(0, 2, [0, 1, NO_WORD]), window(1, 0, [0])]
-    read = [
-        read_window(logits_of(*best), row)
-        for best, row in zip([(0, 1, 2), (2, 0, 0), (2,)], rows, strict=True)
-    ]
-    first, second = decode_sentences(rows, read, [4, 1], TAGS, n_levels=1)
-    assert (first.tags, first.n_repaired) == (["B-LOC", "I-LOC", "I-LOC", "O"], 0)
-    assert (second.tags, second.n_repaired) == (["B-LOC"], 1)
+def test_an_entity_may_cross_windows():
+    rows = [window(0, 0, [NO_WORD, 0, 1]), window(0, 2, [0, 1, NO_WORD])]
+    read = [read_window(logits_of(*best), row) for best, row in zip([(0, 1, 2), (2, 0, 0)], rows, strict=True)]
+    (tagged,) = decode_sentences(rows, read, [4], TAGS, n_levels=1)
+    assert (tagged.tags, tagged.n_repaired) == (["B-LOC", "I-LOC", "I-LOC", "O"], 0)
+
+
+@pytest.mark.parametrize(
+    ("logits", "tags", "n_repaired"),
+    [
+        pytest.param([[0, 1, 4]], ["B-LOC"], 1, id="an-i-alone-begins-an-entity"),
+        pytest.param([[3, 1, 4]], ["O"], 1, id="or-is-outside-where-that-is-likelier"),
+        pytest.param([[2, 1, 0], [0, 0, 4]], ["B-LOC", "I-LOC"], 1, id="or-the-word-before-begins-it"),
+        pytest.param([[9, 1, 0], [0, 3, 4]], ["O", "B-LOC"], 1, id="unless-that-one-is-surely-outside"),
+        pytest.param([[0, 4, 0], [0, 0, 4]], ["B-LOC", "I-LOC"], 0, id="valid-as-it-is"),
+    ],
+)
+def test_a_sentence_gets_the_likeliest_valid_tags(logits, tags, n_repaired):
+    row = window(0, 0, list(range(len(logits))))
+    array = np.array(logits, dtype=np.float32)[:, None]
+    (tagged,) = decode_sentences([row], [read_window(array, row)], [len(logits)], TAGS, n_levels=1)
+    assert (tagged.tags, tagged.n_repaired) == (tags, n_repaired)
+    shares = np.exp(array[:, 0]) / np.exp(array[:, 0]).sum(-1, keepdims=True)
+    assert tagged.scores == pytest.approx([shares[n, TAGS.index(tag)] for n, tag in enumerate(tags)])
 
 
 def test_a_word_that_was_not_seen_is_outside_with_score_0():
