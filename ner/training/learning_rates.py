@@ -16,8 +16,9 @@ def group_weights(
 ) -> list[dict[str, Any]]:
     """Group the weights that are trained by learning rate and weight decay, as torch's optimisers take them.
 
-    The top layer of the encoder learns at `train.lr`, each layer below at `train.layer_decay` times the rate
-    of the one above it, the embeddings below the lowest one (Howard and Ruder 2018, ULMFiT, section 3.2).
+    The heads learn at `train.lr` times `train.head_lr_factor`, the encoder's top layer at `train.lr`, each layer
+    below at `train.layer_decay` times the rate of the one above it, the embeddings below the lowest one (Howard
+    and Ruder 2018, ULMFiT, section 3.2).
 
     Args:
         model: Encoder and heads.
@@ -38,7 +39,7 @@ def group_weights(
             if id(weight) in in_encoder:
                 rate = train.lr * train.layer_decay ** exponents.get(id(weight), 0)
             else:
-                rate = train.head_lr or train.lr
+                rate = train.lr * train.head_lr_factor
             decay = train.weight_decay if name in decayed else 0.0
             groups.setdefault((rate, decay), []).append(weight)
     return [{"params": weights, "lr": lr, "weight_decay": decay} for (lr, decay), weights in groups.items()]

@@ -28,7 +28,9 @@ class TrainParams(Params):
         gt=0, le=1, description="Share of the training sentences to train on, above 0 and at most 1."
     )
     lr: PositiveFloat = Field(description="Peak learning rate, reached at the end of warm-up.")
-    head_lr: PositiveFloat | None = Field(description="Peak learning rate of the heads; empty: that of lr.")
+    head_lr_factor: PositiveFloat = Field(
+        description="Peak learning rate of the heads as a multiple of lr; 1: as the encoder's."
+    )
     head_bias: Literal["shares", "zeros"] = Field(
         description="What a fresh head's biases start at: the tags' shares in train, or zeros."
     )

@@ -55,7 +55,7 @@ def test_germeval14_is_the_experiment_of_the_notebook():
             "epochs": 5,
             "weight_decay": 0.01,
             "warmup_share": 0.0,
-            "head_lr": None,
+            "head_lr_factor": 1,
             "head_bias": "zeros",
             "layer_decay": 1,
             "gradient_accumulation_steps": 1,

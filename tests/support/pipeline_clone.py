@@ -20,6 +20,8 @@ TINY_PARAMS = {
     ("train", "epochs"): 40,
     ("train", "batch_size"): 4,
     ("train", "lr"): 3e-3,
+    ("train", "head_lr_factor"): 1,  # the encoder itself is random
+    ("train", "layer_decay"): 1,
     ("train", "precision"): "fp32",  # the same tags and nearly the same scores on every machine
     ("run", "checkpoint_steps"): 4,
     ("evaluate", "bootstrap_samples"): 50,

@@ -23,7 +23,7 @@ TAG_SET = TagSet(("O", "B-LOC", "I-LOC"))
 TRAIN = {
     "share": 1.0,
     "lr": 1e-3,
-    "head_lr": None,
+    "head_lr_factor": 1.0,
     "head_bias": "shares",
     "layer_decay": 1.0,
     "batch_size": 4,

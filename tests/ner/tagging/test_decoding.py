@@ -57,7 +57,9 @@ def test_the_score_is_the_softmax_of_the_best_tag(logits, tag, probability):
 
 def test_an_entity_may_cross_windows():
     rows = [window(0, 0, [NO_WORD, 0, 1]), window(0, 2, [0, 1, NO_WORD])]
-    read = [read_window(logits_of(*best), row) for best, row in zip([(0, 1, 2), (2, 0, 0)], rows, strict=True)]
+    read = [
+        read_window(logits_of(*best), row) for best, row in zip([(0, 1, 2), (2, 0, 0)], rows, strict=True)
+    ]
     (tagged,) = decode_sentences(rows, read, [4], TAGS, n_levels=1)
     assert (tagged.tags, tagged.n_repaired) == (["B-LOC", "I-LOC", "I-LOC", "O"], 0)
 

@@ -57,7 +57,7 @@ def test_the_trainer_gets_the_parameters(tmp_path):
         pytest.param({"epochs": 0}, r"train\.epochs is 0", id="no-epoch"),
         pytest.param({"share": 0.0}, r"train\.share is 0\.0", id="no-sentences"),
         pytest.param({"share": 1.5}, r"train\.share is 1\.5", id="more-than-all-sentences"),
-        pytest.param({"head_lr": 0}, r"train\.head_lr is 0", id="heads-that-learn-nothing"),
+        pytest.param({"head_lr_factor": 0}, r"train\.head_lr_factor is 0", id="heads-that-learn-nothing"),
         pytest.param({"layer_decay": 0}, r"train\.layer_decay is 0", id="layers-that-learn-nothing"),
         pytest.param({"layer_decay": 1.1}, r"train\.layer_decay is 1\.1", id="lower-layers-that-learn-more"),
         pytest.param({"freeze_layers": -1}, r"train\.freeze_layers is -1", id="no-such-layer"),

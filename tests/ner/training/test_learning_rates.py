@@ -26,7 +26,7 @@ def rates_of(model, decayed=(), **train):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_layer_learns_less_than_the_one_above_it_and_a_head_at_its_own_rate(family):
     model = build(family)
-    rates = {name: rate for name, (rate, _) in rates_of(model, head_lr=8.0, layer_decay=0.5).items()}
+    rates = {name: rate for name, (rate, _) in rates_of(model, head_lr_factor=8.0, layer_decay=0.5).items()}
     in_encoder = {f"{model.base_model_prefix}.{name}" for name, _ in model.base_model.named_parameters()}
     assert {rate for name, rate in rates.items() if name not in in_encoder} == {8.0}
     for number, expected in ((0, 0.25), (1, 0.5), (2, 1.0)):
@@ -57,7 +57,7 @@ def test_layers_that_share_their_weights_are_refused():
 
 
 def test_the_trainer_learns_at_these_rates_and_decays_no_bias(encoder_dir, tmp_path):
-    trainer = make_trainer(encoder_dir, tmp_path, lr=1e-3, head_lr=1e-2, layer_decay=0.5)
+    trainer = make_trainer(encoder_dir, tmp_path, lr=1e-3, head_lr_factor=10, layer_decay=0.5)
     trainer.fit(None)
     groups = trainer.optimizer.param_groups
     assert sorted({group["initial_lr"] for group in groups}) == [2.5e-4, 5e-4, 1e-3, 1e-2]
