@@ -16,9 +16,9 @@ def group_weights(
 ) -> list[dict[str, Any]]:
     """Group the weights that are trained by learning rate and weight decay, as torch's optimisers take them.
 
-    The heads learn at `train.lr` times `train.head_lr_factor`, the encoder's top layer at `train.lr`, each layer
-    below at `train.layer_decay` times the rate of the one above it, the embeddings below the lowest one (Howard
-    and Ruder 2018, ULMFiT, section 3.2).
+    The heads learn at `train.lr` times `train.head_lr_factor`, the encoder's top layer at `train.lr`, each
+    layer below at `train.layer_decay` times the rate of the one above it, the embeddings below the lowest
+    one (Howard and Ruder 2018, ULMFiT, section 3.2).
 
     Args:
         model: Encoder and heads.

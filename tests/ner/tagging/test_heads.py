@@ -10,11 +10,11 @@ from torch import nn
 from transformers import AutoModelForTokenClassification
 
 from ner.annotation.labels import TagSet
-from ner.annotation.spans import repair_tags
 from ner.core.errors import PipelineError
 from ner.tagging.heads import INNER_HEAD, add_inner_head, count_levels, save_heads
 from ner.tagging.model import load_encoder, load_tagger_model
 from ner.tagging.tagger import Tagger
+from ner.tagging.viterbi import find_best_tags
 from ner.training.results import save_tagger
 from ner.windows.alignment import IGNORE_ID, NO_WORD, Window, first_subtokens
 from ner.windows.tokenized import TokenizedWindow
@@ -55,7 +55,7 @@ def make_rows(n_sentences=12):
 
 
 def test_both_levels_are_those_of_each_window_by_itself(encoder_dir):
-    """Decoded here anew: the inner level's logits follow the outer level's; each is repaired by itself."""
+    """Decoded here anew: the inner level's logits follow the outer level's; each is made valid by itself."""
     model = make_model(encoder_dir)
     rows, n_words = make_rows()
     tagged = Tagger(model, subtokens_per_batch=30).tag(rows, n_words)
@@ -69,9 +69,11 @@ def test_both_levels_are_those_of_each_window_by_itself(encoder_dir):
             (words.inner, row.inner_targets, logits[:, N_TAGS:]),
         )
         for level, targets, part in levels:
-            raw = [TAG_SET.tags[number] for number in part[first].argmax(-1)]
-            assert (level.tags, level.n_repaired) == repair_tags(raw)
-            assert level.scores == pytest.approx(part[first].softmax(-1).max(-1).values.tolist(), abs=1e-5)
+            path = find_best_tags(part[first].double().numpy(), TAG_SET.tags)
+            assert level.tags == [TAG_SET.tags[number] for number in path]
+            assert level.n_repaired == (part[first].argmax(-1) != torch.tensor(path)).sum()
+            of_path = part[first].softmax(-1)[torch.arange(len(path)), path]
+            assert level.scores == pytest.approx(of_path.tolist(), abs=1e-5)
             loss -= sum(float(part[i].log_softmax(-1)[t]) for i, t in enumerate(targets) if t != IGNORE_ID)
         n_targets += sum(target != IGNORE_ID for target in row.targets)
         n_repaired += words.inner.n_repaired
@@ -86,7 +88,9 @@ def test_text_without_targets_is_tagged_on_both_levels(encoder_dir):
     bare = [TokenizedWindow(row.sentence, row.window, [IGNORE_ID] * len(row.targets)) for row in rows]
     tagger = Tagger(make_model(encoder_dir), subtokens_per_batch=30)
     tagged = tagger.tag(bare, n_words)
-    assert tagged.sentences == tagger.tag(rows, n_words).sentences
+    for one, other in zip(tagged.sentences, tagger.tag(rows, n_words).sentences, strict=True):
+        assert (one.tags, one.scores, one.inner.tags) == (other.tags, other.scores, other.inner.tags)
+        assert one.label_quality is None, "no tag of a corpus to judge"
     assert tagged.loss == 0.0
 
 
