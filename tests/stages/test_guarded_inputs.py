@@ -78,7 +78,11 @@ def find_choices(model, name):
     parts = get_args(annotation)
     named = [choice for part in (annotation, *parts) for choice in get_args(part) if isinstance(choice, str)]
     classes = [part for part in parts if isinstance(part, type) and issubclass(part, Params)]
-    sections = [dict.fromkeys(part.model_fields, 1) for part in classes]
+    of_type = {float: 0.5, list[str]: ["x"]}
+    sections = [
+        {field: of_type.get(info.annotation, 1) for field, info in part.model_fields.items()}
+        for part in classes
+    ]
     return [*named, *sections, "x", "en", 1, 2, 0.25, True, False, ["x"], {"x": "x"}]
 
 

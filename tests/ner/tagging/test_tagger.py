@@ -4,17 +4,19 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from ner.annotation.labels import TagSet
-from ner.annotation.spans import decode_spans, encode_tags, repair_tags
+from ner.annotation.spans import decode_spans, encode_tags
 from ner.core.errors import PipelineError
 from ner.sources.formats.germeval import read_germeval
 from ner.tagging.model import WindowCollator, load_encoder
 from ner.tagging.scheduling import compute_side_by_side, group_batches
 from ner.tagging.tagger import Tagger
+from ner.tagging.viterbi import find_best_tags
 from ner.windows.alignment import IGNORE_ID, NO_WORD, Window, align_tag_ids, cut_windows, first_subtokens
 from ner.windows.tokenized import TokenizedWindow
 from ner.windows.tokenizer import WordTokenizer
@@ -70,26 +72,31 @@ def predict_alone(model, row):
 
 
 def test_tags_are_those_of_each_window_by_itself(model, tokenizer):
-    """Decoded here anew: first subtoken, best tag, its probability; then IOB2 is repaired."""
+    """Decoded here anew: first subtoken, the likeliest valid tags, their probabilities."""
     rows = cut(tokenizer, SENTENCES, 64, 16)
     tagged = Tagger(model, subtokens_per_batch=300).tag(rows, N_WORDS)
 
     assert len(rows) > len(SENTENCES)
-    tags = [["O"] * n for n in N_WORDS]
-    scores = [[0.0] * n for n in N_WORDS]
+    words_logits = [np.full((n, len(TAG_SET.tags)), -np.inf) for n in N_WORDS]
+    for one in words_logits:
+        one[:, 0] = 0.0  # a word without a subtoken is O
+    seen = [np.zeros(n) for n in N_WORDS]
     loss, n_targets = 0.0, 0
     for row, best in zip(rows, tagged.subtoken_tag_ids, strict=True):
         logits = predict_alone(model, row)
         assert best == logits.argmax(-1).tolist()
         for position, word_id in first_subtokens(row.window.word_ids):
             word = row.window.first_word + word_id
-            tags[row.sentence][word] = TAG_SET.tags[logits[position].argmax()]
-            scores[row.sentence][word] = float(logits[position].softmax(-1).max())
+            words_logits[row.sentence][word] = logits[position]
+            seen[row.sentence][word] = 1.0
             loss -= float(logits[position].log_softmax(-1)[row.targets[position]])
             n_targets += 1
-    for words, raw_tags, raw_scores in zip(tagged.sentences, tags, scores, strict=True):
-        assert (words.tags, words.n_repaired) == repair_tags(raw_tags)
-        assert words.scores == pytest.approx(raw_scores, abs=1e-5)
+    for words, raw, is_seen in zip(tagged.sentences, words_logits, seen, strict=True):
+        path = find_best_tags(raw, TAG_SET.tags)
+        assert words.tags == [TAG_SET.tags[number] for number in path]
+        assert words.n_repaired == (raw.argmax(-1) != path).sum()
+        shares = torch.tensor(raw).softmax(-1).numpy()[np.arange(len(path)), path]
+        assert words.scores == pytest.approx(is_seen * shares, abs=1e-5)
     assert tagged.loss == pytest.approx(loss / n_targets, rel=1e-5)
     assert len({tag for words in tagged.sentences for tag in words.tags}) > 2, "else nothing was compared"
 
@@ -265,12 +272,12 @@ def test_the_best_tag_of_the_first_subtoken_is_the_words(model):
         TokenizedWindow(0, Window(2, [2, 12, 13, 3], [NO_WORD, NO_WORD, 0, NO_WORD]), [IGNORE_ID] * 4),
     ]
     tagged = Tagger(model, subtokens_per_batch=300).tag(rows, [3])
-    best = [predict_alone(model, row).softmax(-1).max(-1) for row in rows]
-    positions = [(0, 1), (0, 3), (1, 2)]
-    expected = [TAG_SET.tags[best[row].indices[position]] for row, position in positions]
+    shares = [predict_alone(model, row).softmax(-1) for row in rows]
+    of_words = torch.stack([shares[row][position] for row, position in ((0, 1), (0, 3), (1, 2))])
+    path = find_best_tags(of_words.log().double().numpy(), TAG_SET.tags)
     (words,) = tagged.sentences
-    assert words.tags == repair_tags(expected)[0]
-    assert words.scores == pytest.approx([float(best[row].values[position]) for row, position in positions])
+    assert words.tags == [TAG_SET.tags[number] for number in path]
+    assert words.scores == pytest.approx(of_words[torch.arange(3), path].tolist())
     assert tagged.loss == 0.0, "no target, no loss"
 
 
