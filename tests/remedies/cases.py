@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,19 @@ class Case:
 def params(cases: list[Case]) -> list:
     """Return cases as pytest takes them."""
     return [pytest.param(case, id=case.id) for case in cases]
+
+
+def value(
+    module: str,
+    remedy: str,
+    function: Callable[[Any], object],
+    wrong: object,
+    right: object,
+    prepare: Callable[[Path], object] = lambda _: None,
+) -> Case:
+    """Return the case of a value that is set anew."""
+    now = [wrong]
+    return Case(module, remedy, lambda _: function(now[0]), lambda _: now.__setitem__(0, right), prepare)
 
 
 Files = dict[str, str | bytes | None]

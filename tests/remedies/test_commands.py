@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from bench import fuzz_readers
 from corpus_generator import make_sample
-from tests.remedies.cases import Case, params, write
+from tests.remedies.cases import Case, params, value, write
 from tests.support.capital_tagger import CapitalTagger
 from tests.support.pipeline_clone import ROOT
 from tools import export
@@ -63,12 +64,6 @@ def of(place: str, remedy: str, command: Command, prepare=TEXT, mend=None) -> Ca
 
 def ner_predict(*arguments, then=None) -> Command:
     return Command(predict, *arguments, then=then)
-
-
-def value(module: str, remedy: str, function, wrong, right, prepare=lambda _: None) -> Case:
-    """Return the case of a value that is parsed."""
-    now = [wrong]
-    return Case(module, remedy, lambda _: function(now[0]), lambda _: now.__setitem__(0, right), prepare)
 
 
 def files(module: str, remedy: str, command, before: dict, after: dict) -> Case:
@@ -124,6 +119,16 @@ closed_output = ner_predict("Ems", then=("Ems", "--output", "o.jsonl"))
 closed_input = ner_predict("--output", "o.jsonl", then=("--file", "in.txt", "--output", "o.jsonl"))
 
 CASES = [
+    of(
+        "bench/fuzz_readers.py",
+        "choose of {}.",
+        Command(
+            fuzz_readers,
+            "--reader",
+            "wikinr",
+            then=("--reader", "wikiner", "--executions", "1", "--valid", ROOT / "tests/corpus/shapes"),
+        ),
+    ),
     of(
         IN,
         "fix it, or pass --skip-bad-lines.",
@@ -252,7 +257,7 @@ CASES = [
     ),
     of(
         COMMAND,
-        "name a folder with --output.",
+        "name a folder with --output, or leave --engine ray out.",
         ner_predict(
             "--file",
             "in.txt",

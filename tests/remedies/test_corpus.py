@@ -27,6 +27,10 @@ WEBANNO = (
     "#FORMAT=WebAnno TSV 3.2\n#T_SP=webanno.custom.NamedEntity|value\n\n\n"
     "#Text=Zoë lebt\n1-1\t0-3\tZoë\tPER\n1-2\t4-8\tlebt\t_\n"
 )
+SAY_ENCODING = (
+    "say its encoding in params.yaml, for example data.encoding: cp1252, or save the file as UTF-8, "
+    "for example with iconv -f cp1252 -t utf-8."
+)
 WIKINER = "Zoë|NE|B-PER lebt|V|O\n"
 
 
@@ -131,24 +135,18 @@ CASES = [
     ),
     of(
         "ner/annotation/schemes.py",
-        "write the label too, as in B-PER; one label for all will do.",
-        same("a.conll", "Zoë B\nlebt O\n"),
-        same("a.conll", "Zoë B-PER\nlebt O\n"),
-    ),
-    of(
-        "ner/annotation/schemes.py",
         "set data.scheme to iob2 or iob1.",
         {"train.conll": "a I-PER\nb O\n", "dev.conll": "c O\nd I-PER\n", "test.conll": GOOD},
         then_changes={"scheme": "iob1"},
     ),
     of(
-        "ner/sources/corpus.py",
+        "ner/sources/stray_tags.py",
         "write B- where an entity begins ({}), or set data.stray_tags to begin.",
         {"dev.conll": f"{GOOD}\na O\nUlm I-LOC\n"},
         then_changes={"stray_tags": "begin"},
     ),
     of(
-        "ner/sources/corpus.py",
+        "ner/sources/stray_tags.py",
         "write B- where an entity begins ({}), or set data.stray_tags to begin.",
         {"dev.conll": f"{GOOD}\na O\nUlm I-LOC\n"},
         {"dev.conll": f"{GOOD}\na O\nUlm B-LOC\n"},
@@ -162,13 +160,13 @@ CASES = [
     ),
     of(
         "ner/sources/cutting.py",
-        "add sentences, or files for the other splits.",
+        "add sentences, or a file for each other split, such as dev.conll and test.conll.",
         alone("train.conll", GOOD),
         {"train.conll": MORE_TRAIN},
     ),
     of(
         "ner/sources/cutting.py",
-        "add sentences, or files for the other splits.",
+        "add sentences, or a file for each other split, such as dev.conll and test.conll.",
         alone("train.conll", GOOD),
         {"dev.conll": GOOD, "test.conll": GOOD},
     ),
@@ -191,10 +189,10 @@ CASES = [
         same("a.ann", "T1\tPER 0 3\tZoë\n"),
     ),
     of(
-        f"{FORMATS}brat.py",
-        "save the file as UTF-8, for example with iconv -f latin1 -t utf-8.",
-        same("a.ann", "T1\tPER 0 3\tZoë\n") | same("a.txt", "Zoë lebt.".encode("latin1")),
-        same("a.txt", "Zoë lebt."),
+        f"{FORMATS}lines.py",
+        SAY_ENCODING,
+        same("a.ann", "T1\tPER 0 3\tZoë\n".encode("cp1252")) | same("a.txt", "Zoë lebt.".encode("cp1252")),
+        then_changes={"encoding": "cp1252"},
     ),
     of(
         f"{FORMATS}column_layouts.py",
@@ -240,7 +238,7 @@ CASES = [
     ),
     of(
         f"{FORMATS}columns.py",
-        "write {}a word and its tag as in the other lines ({}).",
+        "write {}a word and its tag{} as in the other lines ({}), or remove it.",
         {"dev.conll": "Zoë B-PER\nlebt O O O\n"},
         {"dev.conll": GOOD},
     ),
@@ -270,16 +268,69 @@ CASES = [
         {"dev.tsv": GERMEVAL},
     ),
     of(
+        f"{FORMATS}columns.py",
+        "write {}a word and its tag{} as in the other lines ({}), or remove it.",
+        {"dev.conll": f"{GOOD}Ems\n"},
+        {"dev.conll": f"{GOOD}Ems O\n"},
+    ),
+    of(
         f"{FORMATS}lines.py",
-        "save it as UTF-8.",
+        SAY_ENCODING,
         {"dev.conll": GOOD.encode("utf-16") + b"\n\xd8\n\x00x"},
         {"dev.conll": GOOD},
     ),
     of(
         f"{FORMATS}lines.py",
-        "save the file as UTF-8, for example with iconv -f latin1 -t utf-8.",
-        {"dev.conll": GOOD.encode("latin1")},
+        SAY_ENCODING,
+        {"dev.conll": GOOD.encode("cp1252")},
         {"dev.conll": GOOD},
+    ),
+    of(
+        f"{FORMATS}lines.py",
+        SAY_ENCODING,
+        {name: content.encode("cp1252") for name, content in FILES.items()},
+        then_changes={"encoding": "cp1252"},
+    ),
+    *[
+        of(
+            f"{FORMATS}lines.py",
+            "write utf-8, cp1252 (Windows), latin-1, or another that Python has.",
+            changes={"encoding": "ansi_1252"},
+            then_changes={"encoding": name},
+        )
+        for name in ("utf-8", "cp1252", "latin-1", "iso8859_15")
+    ],
+    of(
+        "ner/sources/cutting.py",
+        "set a smaller data.folds, or add sentences.",
+        changes={"folds": 9, "fold": 1},
+        then_changes={"folds": 4},
+        files=(five := alone("train.conll", "".join(f"Zoë B-PER\n{n} O\n\n" for n in range(5)))),
+    ),
+    of(
+        "ner/sources/cutting.py",
+        "set a smaller data.folds, or add sentences.",
+        five,
+        {"train.conll": MORE_TRAIN},
+        changes={"folds": 9, "fold": 1},
+    ),
+    *[
+        of(
+            "ner/sources/settings.py",
+            "set data.folds to how many there are and data.fold to one of them, counted from 1; "
+            "or leave both empty.",
+            {"train.conll": MORE_TRAIN},
+            changes={"folds": 5, "fold": 6},
+            then_changes=then,
+        )
+        for then in ({"folds": 6}, {"fold": 5}, {"folds": None, "fold": None})
+    ],
+    of(
+        "ner/sources/settings.py",
+        "set data.validation_share, for example to 0.1.",
+        {"train.conll": MORE_TRAIN},
+        changes={"folds": 5, "fold": 1, "validation_share": 0.0},
+        then_changes={"validation_share": 0.1},
     ),
     of(
         f"{FORMATS}offsets.py",

@@ -9,15 +9,26 @@ from tests.remedies import (
     test_commands,
     test_corpus,
     test_dvc_commands,
+    test_heads_and_adapters,
     test_hub,
     test_parameters,
+    test_parts,
 )
 from tests.support.paths import ROOT
 from tests.support.remedies import find_remedies
 
 Key = tuple[str, str]  # module and text
 
-TABLES = (test_checkpoints, test_commands, test_corpus, test_dvc_commands, test_hub, test_parameters)
+TABLES = (
+    test_checkpoints,
+    test_commands,
+    test_corpus,
+    test_dvc_commands,
+    test_heads_and_adapters,
+    test_hub,
+    test_parameters,
+    test_parts,
+)
 CHECK = "tests/tools/checks/test_check.py::"
 HUB = "tests/ner/sources/test_hub.py::"
 EXPERIMENTS = "tests/tools/experiments/"
@@ -53,6 +64,13 @@ BESIDE_THE_CODE: dict[Key, str] = {
     ),
     ("ner/training/runs.py", "wait until it ends, or stop it (kill {}); what it has done so far is kept."): (
         "tests/ner/training/test_runs.py::test_a_second_run_in_a_folder_is_refused_and_the_first_named"
+    ),
+    (
+        "ner/training/launching.py",
+        "start the run again on every machine: it goes on from the last checkpoint.",
+    ): (
+        "tests/pipeline/test_two_machines.py::"
+        "test_a_killed_process_ends_the_run_on_both_machines_and_the_next_one_goes_on"
     ),
     ("ner/training/runs.py", "queue the experiment again, which goes on from them."): (
         "tests/pipeline/test_interruptions.py::test_a_killed_temporary_run_goes_on_in_the_workspace"
@@ -122,13 +140,11 @@ BESIDE_THE_CODE: dict[Key, str] = {
         "tools/predict/command.py",
         "make room on the disk and run it again, with --resume to go on if the input is split into words.",
     ): ("tests/tools/predict/test_command.py::test_a_run_cut_off_at_any_byte_is_resumed_to_the_same_output"),
-    ("tools/predict/ray_engine.py", "fix it, or leave --engine ray out and pass --skip-bad-lines."): (
-        "tests/tools/predict/test_command.py::test_what_an_error_advises_works"
-    ),
 }
 GPU = "needs a GPU or a driver that is broken in this way"
 HUB_REASON = "needs another answer of the real Hub; that the question is asked anew is tested in test_hub.py"
 INSTALL = "installs packages: make does the same, in tests/project/test_requirements.py"
+STORE = "needs an object store: test_stores.py, which is slow, reads and writes one that can be used"
 OTHER_RUN = "names another run, corpus or checkpoint to take: which is what every passing test does"
 # What no test follows, and why.
 NOT_FOLLOWED: dict[Key, str] = {
@@ -209,8 +225,38 @@ NOT_FOLLOWED: dict[Key, str] = {
     ("tools/predict/command.py", "make room on the disk and run it again."): (
         "Parquet appears whole or not at all: test_full_disk.py"
     ),
-    ("tools/predict/ray_engine.py", "name a new folder."): "starts Ray, which is optional",
-    ("tools/predict/ray_engine.py", "start fewer, or a larger cluster."): "starts Ray, which is optional",
+    **{
+        (f"tools/predict/{module}.py", text): "starts Ray, which is optional"
+        for module, text in (
+            (
+                "ray_engine",
+                "start it with ray start --head, and set RAY_AUTH_MODE=token if it wants Ray's token.",
+            ),
+            ("ray_engine", "try again when the machine has less to do."),
+            (
+                "ray_pool",
+                "give each more of a machine with --cpus-per-worker, and pass --resume to go on.",
+            ),
+            ("ray_pool", "look at the cluster with ray status, and pass --resume to go on."),
+        )
+    },
+    (
+        "tools/predict/ray_engine.py",
+        "train one with dvc repro, fetch it with dvc pull, or name its folder with --model.",
+    ): OTHER_RUN,
+    ("tools/predict/places.py", "leave --resume out, or write parts with --engine ray."): STORE,
+    **{
+        ("tools/predict/stores.py", text): STORE
+        for text in (
+            "check the network, and AWS_ENDPOINT_URL where the store is none of Amazon's.",
+            "correct the address, or try again; with --resume where a run had begun.",
+            "correct the address.",
+            "set credentials that may use it: {}.",
+        )
+    },
+    ("bench/fuzz_readers.py", "fix the readers; --keep keeps the files."): (
+        "needs a fault of a reader; the readers pass in tests/bench/test_fuzz_readers.py"
+    ),
     (
         "tools/serve/command.py",
         "name another with --host or --port.",

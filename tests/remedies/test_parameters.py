@@ -26,7 +26,7 @@ from ner.training.trackers import add_trackers
 from ner.windows.splits import TokenizeParams, check_lengths
 from ner.windows.tokenized import read_windows
 from stages.fine_tune import StageParams
-from tests.remedies.cases import Case, params, write
+from tests.remedies.cases import Case, params, value, write
 from tests.support.pipeline_clone import ROOT
 
 PARAMS = (ROOT / "params.yaml").read_text(encoding="utf-8")
@@ -56,12 +56,6 @@ def settings(remedy: str, old: str, new: str) -> Case:
     return text(
         CORE, remedy, lambda path: load_params(path, StageParams), PARAMS.replace(old, new, 1), PARAMS
     )
-
-
-def value(module, remedy, function, wrong, right) -> Case:
-    """Return the case of a value that is set anew."""
-    now = [wrong]
-    return Case(module, remedy, lambda _: function(now[0]), lambda _: now.__setitem__(0, right))
 
 
 def window(**changes):
