@@ -12,7 +12,7 @@ from tests.support.pipeline_clone import Clone
 PREDICT = ("python", "-m", "tools", "predict", "Ems")
 CHECK = ("python", "-m", "tools", "check")
 COMPARE = ("python", "-m", "tools", "compare", "--baseline", "HEAD")
-COMMIT = "git add dvc.lock metrics params.yaml && git commit -qm results"
+COMMIT = "git add dvc.lock metrics params.yaml && (git diff --cached --quiet || git commit -qm results)"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from transformers import AutoModelForTokenClassification
 from ner.annotation.labels import TagSet
 from ner.core.errors import PipelineError
 from ner.tagging.heads import INNER_HEAD, add_inner_head, count_levels, save_heads
+from ner.tagging.levels import read_inner_tags
 from ner.tagging.model import load_encoder, load_tagger_model
 from ner.tagging.tagger import Tagger
 from ner.tagging.viterbi import find_best_tags
@@ -97,6 +98,14 @@ def test_text_without_targets_is_tagged_on_both_levels(encoder_dir):
 def test_no_windows_are_no_words_on_both_levels(encoder_dir):
     tagged = Tagger(make_model(encoder_dir)).tag([TokenizedWindow(0, Window(0, [], []), [])], [1])
     assert tagged.sentences[0].inner.tags == ["O"]
+
+
+def test_a_run_config_without_sections_is_one_line(tmp_path):
+    (tmp_path / "run_config.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(
+        PipelineError, match=r"it holds no sections.* Remedy: restore the tagger: dvc checkout"
+    ):
+        read_inner_tags(tmp_path)
 
 
 def test_the_folder_is_a_plain_checkpoint_of_the_outer_level(encoder_dir, tmp_path):
