@@ -136,10 +136,7 @@ def load_text_tagger(
             number type.
     """
     if not (folder / RUN_CONFIG).is_file():
-        raise PipelineError(
-            f"{folder}: no tagger of this pipeline is there (it has no {RUN_CONFIG}).",
-            remedy="train one with dvc repro, fetch it with dvc pull, or name its folder with --model.",
-        )
+        raise refuse_folder(folder)
     if (folder / MODEL).is_file():
         if precision != "auto":
             raise PipelineError(
@@ -150,4 +147,12 @@ def load_text_tagger(
         return TextTagger.around(tagger, folder, levels=levels)
     return TextTagger.load(
         folder, subtokens_per_batch=subtokens_per_batch, precision=precision, levels=levels
+    )
+
+
+def refuse_folder(folder: object) -> PipelineError:
+    """Return the error of a folder, of this machine or of a store, that holds no tagger."""
+    return PipelineError(
+        f"{folder}: no tagger of this pipeline is there (it has no {RUN_CONFIG}).",
+        remedy="train one with dvc repro, fetch it with dvc pull, or name its folder with --model.",
     )

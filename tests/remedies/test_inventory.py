@@ -240,10 +240,6 @@ NOT_FOLLOWED: dict[Key, str] = {
             ("ray_pool", "look at the cluster with ray status, and pass --resume to go on."),
         )
     },
-    (
-        "tools/predict/ray_engine.py",
-        "train one with dvc repro, fetch it with dvc pull, or name its folder with --model.",
-    ): OTHER_RUN,
     ("tools/predict/places.py", "leave --resume out, or write parts with --engine ray."): STORE,
     **{
         ("tools/predict/stores.py", text): STORE

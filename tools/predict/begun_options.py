@@ -1,6 +1,5 @@
 """The options that an output was begun with, kept beside it: `--resume` goes on with the same alone."""
 
-import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -10,7 +9,8 @@ from ner.core.errors import PipelineError
 from ner.core.files import write_json
 from ner.core.number_types import TaggingPrecision
 from ner.text.text_tagger import Levels
-from tools.predict.stores import Place
+from tools.predict.manifest import hash_model
+from tools.predict.stores import Place, read_folder
 
 ANEW = "or leave --resume out to start anew."
 
@@ -36,7 +36,7 @@ class BegunOptions:
         cls, tagger_dir: Place, *, level: Levels, min_score: float, precision: TaggingPrecision
     ) -> "BegunOptions":
         """Read the tagger's files, or of an object store their address, and note the options."""
-        model = hash_folder(tagger_dir) if isinstance(tagger_dir, Path) else str(tagger_dir)
+        model = hash_model(read_folder(tagger_dir)) if isinstance(tagger_dir, Path) else str(tagger_dir)
         return cls(level.value, min_score, precision, model)
 
     def record(self, output: Path) -> None:
@@ -79,12 +79,3 @@ class BegunOptions:
 def place_record(output: Path) -> Path:
     """Return where the options of an output stand: hidden, so that a run over its folder leaves it out."""
     return output.with_name(f".{output.name}.options.json")
-
-
-def hash_folder(folder: Path) -> str:
-    """Hash the names and contents of a folder's files."""
-    whole = hashlib.sha256()
-    for path in sorted(path for path in folder.glob("*") if path.is_file()):
-        with path.open("rb") as file:
-            whole.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return whole.hexdigest()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ner.core.errors import PipelineError, summarise_error
+from ner.onnx.tagger import refuse_folder
 from ner.windows.run_config import RUN_CONFIG
 from tools.predict.console import say, show_progress
 from tools.predict.input_rows import Meter, find_format
@@ -143,10 +144,7 @@ def read_model(folder: Place) -> dict[str, bytes]:
     """
     files = read_folder(folder)
     if RUN_CONFIG not in files:
-        raise PipelineError(
-            f"{folder}: no tagger of this pipeline is there (it has no {RUN_CONFIG}).",
-            remedy="train one with dvc repro, fetch it with dvc pull, or name its folder with --model.",
-        )
+        raise refuse_folder(folder)
     return files
 
 

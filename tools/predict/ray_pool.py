@@ -95,8 +95,8 @@ class Pool:
         while True:
             while self.idle and (task := next(waiting, None) or (again.popleft() if again else None)):
                 self._assign(self.idle.pop(), task)
-            if not again and not any(task for _, task in self.in_flight.values()) and self._is_done():
-                return
+            if self.idle and not again and not any(task for _, task in self.in_flight.values()):
+                return  # there was nothing left to give to it
             done, _ = ray.wait(list(self.in_flight), num_returns=1, timeout=POLL_SECONDS)
             is_stuck = not done and not any(task for _, task in self.in_flight.values())
             seconds = seconds + POLL_SECONDS if is_stuck else 0
@@ -121,10 +121,6 @@ class Pool:
                 if task:
                     self.deaths.clear()
                     yield task[0], summary
-
-    def _is_done(self) -> bool:
-        """Return whether a worker is idle: then there was nothing to give to it."""
-        return bool(self.idle)
 
     def _start(self) -> None:
         import ray
