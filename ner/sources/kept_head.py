@@ -22,7 +22,8 @@ def record_head(folder: Path, place: str) -> None:
         place: Its name for a message.
 
     Raises:
-        PipelineError: If config.json speaks of another head, or gives its rows no names.
+        PipelineError: If config.json speaks of another head, or gives its rows no names, or run_config.json
+            is damaged.
     """
     config = read_json(folder / CONFIG)
     architectures = config.get("architectures") or []
@@ -38,7 +39,13 @@ def record_head(folder: Path, place: str) -> None:
             remedy="write the names into id2label of its config.json, or set model.head to new.",
         )
     run_config, inner_head = (folder / name for name in OURS)
-    inner_tags = read_json(run_config).get("inner_tags") if run_config.is_file() else None
+    settings = read_json(run_config) if run_config.is_file() else {}
+    if not isinstance(settings, dict):
+        raise PipelineError(
+            f"{place}, whose {run_config.name} holds no sections, and model.head is keep.",
+            remedy="copy the tagger again, or set model.head to new.",
+        )
+    inner_tags = settings.get("inner_tags")
     run_config.unlink(missing_ok=True)
     if not inner_tags:
         inner_head.unlink(missing_ok=True)

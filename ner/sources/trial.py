@@ -71,10 +71,9 @@ def try_checkpoint(folder: Path, place: str) -> None:
 
 def _pad_with_a_shorter_row(input_ids: list[int], pad_id: int | None) -> dict[str, list[list[int]]]:
     """Return a batch as training makes it, padded: a pad_token_id that no embedding has fails here."""
-    shorter = input_ids[:-1]
     return {
-        "input_ids": [input_ids, [*shorter, pad_id or 0]],
-        "attention_mask": [[1] * len(input_ids), [*(1 for _ in shorter), 0]],
+        "input_ids": [input_ids, [*input_ids[:-1], pad_id or 0]],
+        "attention_mask": [[1] * len(input_ids), [1] * (len(input_ids) - 1) + [0]],
     }
 
 

@@ -97,6 +97,11 @@ def name_tags(names: tuple[str, ...]):
     return write_names
 
 
+def write_run_config(text: str):
+    """Return a function that writes the tagger's run_config.json, damaged or as a good copy has it."""
+    return lambda _: Path("tagger/run_config.json").write_text(text, encoding="utf-8")
+
+
 def group(model: torch.nn.Module, layer_decay: float) -> None:
     group_weights(model, make_params(layer_decay=layer_decay).train, ())
 
@@ -118,6 +123,7 @@ def head(module: str, remedy: str, settings: Settings, mend=None, prepare=lambda
 NEW = {"keeps_head": False}
 GENES = ("O", "B-GENE", "I-GENE")
 UNNAMED = name_tags(("LABEL_0", "LABEL_1", "LABEL_2"))
+DAMAGED = "copy the tagger again, or set model.head to new."
 NO_HEAD = "set model.head to new, or model.checkpoint to a fine-tuned tagger."
 NO_NAMES = "write the names into id2label of its config.json, or set model.head to new."
 NO_TAG = "set model.head to new, or rename the corpus's labels with data.label_map."
@@ -150,6 +156,8 @@ CASES = [
     head(KEPT_HEAD, NO_HEAD, Settings("encoder", then={"checkpoint": "tagger"})),
     head(KEPT_HEAD, NO_NAMES, Settings(), name_tags(TAGS), UNNAMED),
     head(KEPT_HEAD, NO_NAMES, Settings(then=NEW), None, UNNAMED),
+    head(KEPT_HEAD, DAMAGED, Settings(then=NEW), None, write_run_config("[]")),
+    head(KEPT_HEAD, DAMAGED, Settings(), write_run_config("{}"), write_run_config("[]")),
     head(OLD_HEAD, NO_TAG, Settings(tags=GENES, then=NEW)),
     head(OLD_HEAD, NO_TAG, Settings(tags=GENES, then={"tags": TAGS})),
     head(OLD_HEAD, "set model.head to new.", OtherRows(then=NEW)),
