@@ -10,21 +10,14 @@ import pytest
 from datasets import ClassLabel, Features, List, Value
 
 from ner.sources import hub_corpus
-from ner.sources.hub_corpus import HubCorpus, HubCorpusParams, _read_tags
+from ner.sources.hub_corpus import HubCorpus, _read_tags
 from ner.text.splitting import split_text
+from tests.ner.sources.test_hub_corpus import PARAMS as SETTINGS
 from tests.remedies.cases import Case, params
 
 MODULE = "ner/sources/hub_corpus.py"
 NAMED = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=["O", "B-PER"]))})
 GOOD = {"tokens": [["Zoë", "lebt"]], "ner_tags": [[1, 0]]}
-SETTINGS = HubCorpusParams(
-    dataset="org/corpus",
-    revision="main",
-    subset="default",
-    words_column="tokens",
-    tags_column="ner_tags",
-    nested_column=None,
-)
 
 
 @dataclass
