@@ -19,9 +19,13 @@ class PipelineError(Exception):
     def __init__(self, problem: str, *, remedy: str) -> None:
         if len(problem) > LONGEST_PROBLEM:
             problem = f"{problem[: LONGEST_PROBLEM // 2]} … {problem[-LONGEST_PROBLEM // 2 :]}"
-        # A library's reason that is quoted in `problem` may have several lines.
-        line = " ".join(f"{problem} Remedy: {remedy}".splitlines())
-        super().__init__(escape_controls(line).replace("\t", r"\t"))
+        self.problem, self.remedy = _make_line(problem), _make_line(remedy)
+        super().__init__(f"{self.problem} Remedy: {self.remedy}")
+
+
+def _make_line(text: str) -> str:
+    """Return one line that is safe to show; a library's reason that a text quotes may have several."""
+    return escape_controls(" ".join(text.splitlines())).replace("\t", r"\t")
 
 
 def summarise_error(error: BaseException) -> str:

@@ -39,7 +39,7 @@ class Case:
         self.prepare(folder)
         with pytest.raises(PipelineError) as refusal:
             self.command(folder)
-        _, _, remedy = str(refusal.value).partition(" Remedy: ")
+        remedy = refusal.value.remedy
         shape = re.escape(self.remedy).replace(r"\{\}", ".*")
         assert re.fullmatch(shape, remedy), f"{remedy!r} is not {self.remedy!r}"
         self.mend(folder)

@@ -145,8 +145,8 @@ def read_headline(revision: str) -> dict[Split, Headline]:
 
 def as_incomparable(error: PipelineError, revision: str = "") -> IncomparableError:
     """Return the same line as the reason why a revision cannot be compared."""
-    problem, _, remedy = str(error).partition(" Remedy: ")
-    return IncomparableError(f"{revision}: {problem}" if revision else problem, remedy=remedy)
+    problem = f"{revision}: {error.problem}" if revision else error.problem
+    return IncomparableError(problem, remedy=error.remedy)
 
 
 @contextmanager

@@ -309,8 +309,7 @@ def _parse_array(stream: "BufferedReader[Any]", name: str) -> Iterator[Row | Pip
 
 def _may_be_skipped(error: PipelineError) -> PipelineError:
     """Add to a reader's remedy that the line may also be left out."""
-    problem, _, remedy = str(error).partition(" Remedy: ")
-    return PipelineError(problem, remedy=f"{remedy.removesuffix('.')}; or pass --skip-bad-lines.")
+    return PipelineError(error.problem, remedy=f"{error.remedy.removesuffix('.')}; or pass --skip-bad-lines.")
 
 
 def _row_of_json(line: str) -> Row:

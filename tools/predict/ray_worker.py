@@ -32,7 +32,7 @@ def sendable_errors() -> Iterator[None]:
     try:
         yield
     except PipelineError as error:
-        raise TaskError(*str(error).split(" Remedy: ", 1)) from None
+        raise TaskError(error.problem, error.remedy) from None
     except OSError as error:
         name = error.filename2 or error.filename or "a worker"
         raise TaskError(
@@ -107,7 +107,7 @@ class PartTagger:
                     levels=self.settings.levels,
                 )
             except PipelineError as error:
-                problem, _, remedy = str(error).replace(folder, name).partition(" Remedy: ")
+                problem, remedy = (text.replace(folder, name) for text in (error.problem, error.remedy))
                 raise PipelineError(problem, remedy=remedy) from error
 
     def tag(self, part: Part) -> Summary:
@@ -198,13 +198,12 @@ class PartRows:
 
 def take_apart(error: PipelineError, piece: Piece) -> tuple[int, str, str]:
     """Return the line of an error (in its piece; of Parquet the row), its reason and its remedy."""
-    problem, _, remedy = str(error).partition(" Remedy: ")
-    behind = problem.removeprefix(escape_controls(str(piece.place)))
+    behind = error.problem.removeprefix(escape_controls(str(piece.place)))
     found = re.match(r":(?: row )? ?(\d+): (.*)", behind, re.DOTALL)
     if found is None:
         raise error
     n_before = int(not piece.is_whole and piece.groups is None and piece.start > 0)
-    return int(found[1]) - n_before, found[2], remedy
+    return int(found[1]) - n_before, found[2], error.remedy
 
 
 def name_line(piece: Piece, line: int) -> str:

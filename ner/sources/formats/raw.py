@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ner.annotation.labels import OUTSIDE
 from ner.annotation.spans import Span, encode_tags
 from ner.core.errors import PipelineError
 from ner.sources.formats.lines import Place
@@ -82,8 +81,3 @@ def encode_levels(
             too_deep.append(span)
     inner = encode_tags(levels[1], n_words) if levels[1] else None
     return encode_tags(levels[0], n_words), inner, tuple(too_deep)
-
-
-def no_tags(n_words: int) -> list[str]:
-    """Return the tags of a sentence without an entity."""
-    return [OUTSIDE] * n_words

@@ -11,6 +11,7 @@ from ner.core.errors import PipelineError
 def test_the_message_gives_problem_and_remedy():
     error = PipelineError("params.yaml: seed is missing.", remedy="add it.")
     assert str(error) == "params.yaml: seed is missing. Remedy: add it."
+    assert (error.problem, error.remedy) == ("params.yaml: seed is missing.", "add it.")
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\u2028", "\x85"])
