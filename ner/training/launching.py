@@ -17,7 +17,7 @@ LAUNCHED = "NER_LAUNCHED"  # set for the processes that a launcher starts
 # On a second machine a person starts the launcher, which sets this for its processes, as all launchers do.
 RANK = "LOCAL_RANK"
 # What gloo, NCCL and torch's store say when another process has ended.
-LOST = (
+_LOST = (
     "Connection closed by peer",
     "Connection reset by peer",
     "Broken pipe",
@@ -75,7 +75,7 @@ def end_together(processes: PartialState) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if processes.num_processes == 1 or not any(word in str(error) for word in LOST):
+        if processes.num_processes == 1 or not is_process_lost(error):
             raise
         lost = PipelineError(
             f"another process of this run ended ({summarise_error(error)}).",
@@ -84,6 +84,11 @@ def end_together(processes: PartialState) -> Iterator[None]:
         sys.stderr.write(f"error: {lost}\n")
         logging.shutdown()
         os._exit(1)
+
+
+def is_process_lost(error: BaseException) -> bool:
+    """Return whether an error says that another process of the run has ended."""
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in _LOST)
 
 
 def end_process(processes: PartialState) -> None:

@@ -36,6 +36,7 @@ from ner.tagging.precision import Precision, tagging_weights
 from ner.tagging.tagger import Tagger
 from ner.training.callbacks import CheckpointSchedule, EpochProgress, Patience, describe_epoch
 from ner.training.failures import explain_divergence, explain_memory
+from ner.training.launching import is_process_lost
 from ner.training.learning_rates import group_weights
 from ner.training.linear_layers import linear_layers_in_bfloat16
 from ner.training.lora import merged_lora
@@ -238,6 +239,8 @@ class WordTrainer(Trainer):
                 self._save_best(folder / BEST)
                 seal_checkpoint(folder)
         except (OSError, RuntimeError, SafetensorError) as error:  # torch: RuntimeError where a disk is full
+            if is_process_lost(error):  # while this one waited for it
+                raise
             shutil.rmtree(folder, ignore_errors=True)  # gives back some of the room
             raise PipelineError(
                 f"{folder}: the checkpoint cannot be written ({summarise_error(error)}).",

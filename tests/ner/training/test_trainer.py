@@ -362,3 +362,17 @@ def test_a_full_disk_ends_in_one_line_and_the_checkpoint_before_is_kept(encoder_
     with pytest.raises(PipelineError, match=r"checkpoint-3: .*No space left on device.* Remedy: make room"):
         trainer.fit(None)
     assert newest(tmp_path).name == "checkpoint-2"
+
+
+def test_a_process_that_is_lost_while_saving_is_no_full_disk(encoder_dir, tmp_path, monkeypatch):
+    """The processes wait for each other there; `end_together` says what has happened."""
+    trainer = make_trainer(encoder_dir, tmp_path)
+    lost = RuntimeError("[gloo/transport/tcp/pair.cc:538] Connection closed by peer [127.0.0.1]:29500")
+
+    def wait():
+        raise lost
+
+    monkeypatch.setattr(trainer.accelerator, "wait_for_everyone", wait)
+    with pytest.raises(RuntimeError) as raised:
+        trainer.fit(None)
+    assert raised.value is lost
