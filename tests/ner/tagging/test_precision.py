@@ -8,6 +8,7 @@ from ner.core.errors import PipelineError
 from ner.core.files import write_json
 from ner.sources.formats.germeval import read_germeval
 from ner.tagging import precision
+from ner.tagging.devices import find_device
 from ner.tagging.model import load_encoder, load_tagger_model
 from ner.tagging.precision import (
     Precision,
@@ -145,9 +146,9 @@ def test_bfloat16_gives_nearly_the_tags_and_scores_of_float32(tagger_dir, rows):
 
 def test_a_model_in_training_tags_as_when_it_is_saved_and_loaded(tagger_dir, rows):
     """Also where accelerate has put autocast around its forward pass; its own weights come back."""
-    model = load_tagger_model(tagger_dir)
+    model = load_tagger_model(tagger_dir).to(find_device())
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    autocast = torch.autocast("cpu", torch.bfloat16)
+    autocast = torch.autocast(model.device.type, torch.bfloat16)
     model.forward = convert_outputs_to_fp32(autocast(model.forward))
     wrapped = model.forward
     for name in ("fp32", "bf16"):
