@@ -101,6 +101,26 @@ def test_a_corpus_that_dvc_tracks_is_an_input_like_any_other(repository):
     assert read_inputs() == plain
 
 
+@pytest.mark.parametrize("is_tracked", [False, True], ids=["corpus-in-git", "corpus-tracked-by-dvc"])
+def test_the_baseline_is_made_with_the_projects_own_cache_and_runs_nothing_that_it_holds(
+    repository, tmp_path, is_tracked
+):
+    """Another cache, trained anew, would give a result that cannot be compared on some machines."""
+    repository.run("dvc", "cache", "dir", "--quiet", str(tmp_path / "elsewhere"))
+    if is_tracked:
+        repository.run("dvc", "add", "--quiet", "corpus")
+    repository.run("dvc", "repro", "--quiet")
+    repository.commit("Start")
+    (repository.root / "params.yaml").write_text("seed: 2\n", encoding="utf-8")
+    said = repository.run("sh", str(ROOT / "scripts/make_baseline.sh"), "HEAD")
+    assert not stages_run(said), said
+    assert "warning" not in said
+    assert not (repository.root / ".dvc/cache").exists()
+    commits = repository.run("git", "rev-parse", "baseline^{commit}", "HEAD").split()
+    assert commits[0] == commits[1], "what came out is what is committed"
+    assert repository.run("git", "worktree", "list").count("\n") == 1
+
+
 def test_a_cache_whose_path_dvc_cannot_queue_with_is_named_and_the_remedy_works(repository):
     """DVC writes the configuration of a queued run in ASCII, whatever the locale."""
     (repository.root / ".dvc/cache").mkdir()
