@@ -61,7 +61,7 @@ test: $(VENV)/.dev lint ## Set up, run the linters and all tests but the slow on
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
 test-slow: $(VENV)/.dev $(VENV)/.ray $(VENV)/.s3 ## Run the slow tests
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow $(SIDE_BY_SIDE) --durations 15
 
 fresh: ## Run both commands in a fresh Debian 13, made in FRESH_DIR (as root on Debian; an hour, 8 GB)
 	@scripts/fresh.sh
