@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
+from ner.sources import stores
+from ner.sources.stores import parse_place, read_bytes, write_bytes
 from tests.support.object_store import BUCKET, SECRET, start_object_store
 from tests.tools.checks.test_check_cache import CHECK, DAMAGE, find_object
-from tools.predict import stores
-from tools.predict.stores import parse_place, read_bytes, write_bytes
 
 REMOTE = f"s3://{BUCKET}/dvc"
 

@@ -242,7 +242,7 @@ NOT_FOLLOWED: dict[Key, str] = {
     },
     ("tools/predict/places.py", "leave --resume out, or write parts with --engine ray."): STORE,
     **{
-        ("tools/predict/stores.py", text): STORE
+        ("ner/sources/stores.py", text): STORE
         for text in (
             "check the network, and AWS_ENDPOINT_URL where the store is none of Amazon's.",
             "correct the address, or try again; with --resume where a run had begun.",

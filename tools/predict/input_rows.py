@@ -30,9 +30,9 @@ from ner.sources.formats.lines import HEAD_BYTES, SPACES, TextKind, decode_line,
 from ner.sources.formats.raw import RawSentence
 from ner.sources.formats.records import unwrap
 from ner.sources.formats.tokens_jsonl import WORD_KEYS
+from ner.sources.stores import Place, measure, open_parquet, open_place
 from ner.text.splitting import Word, check_unicode, split_text
 from tools.predict.parquet_rows import UnreadableRow, iterate_rows
-from tools.predict.stores import Place, measure, open_parquet, open_place
 
 STDIN = Path("-")
 MAX_ARRAY_BYTES = 256 * 2**20

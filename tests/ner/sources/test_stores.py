@@ -13,16 +13,16 @@ import pytest
 from typer.testing import CliRunner
 
 from ner.core.errors import PipelineError
+from ner.sources import stores
+from ner.sources.stores import RemoteFile, list_names, parse_place, read_bytes, read_folder, write_bytes
 from tests.support.capital_tagger import CapitalTagger
 from tests.support.object_store import BUCKET, SECRET, start_object_store
 from tests.support.pipeline_clone import ROOT
 from tools.predict import command as predict
-from tools.predict import stores
 from tools.predict.input_rows import InputFormat
 from tools.predict.manifest import Job, Record, begin, name_part, write_record
 from tools.predict.places import check_output_is_no_input, list_inputs
 from tools.predict.ranges import PieceReader, hash_piece, split_file
-from tools.predict.stores import RemoteFile, list_names, parse_place, read_bytes, read_folder, write_bytes
 
 FOLDER = RemoteFile(f"s3://{BUCKET}/a")
 
