@@ -15,9 +15,9 @@ from ner.sources import remote_corpus, stores
 from ner.sources.corpus import open_corpus
 from ner.sources.settings import DataParams
 from ner.text.splitting import split_text
+from tests.support.object_store import SECRET
 
 ADDRESS = "s3://korpus/a"
-SECRET = "geheim-wJalrXUtnFEMI"  # noqa: S105 - of no one
 COLUMNS = "Zoë B-PER\nlebt O\n\nUlm B-LOC\n"
 
 
