@@ -150,13 +150,33 @@ def test_an_address_that_cannot_be_read_is_refused_and_shows_no_secret(bucket, s
     assert SECRET not in str(error.value)
 
 
+def test_the_remedies_of_an_address_work(bucket):
+    write_files(bucket, {"a/train.conll": COLUMNS, "hub.yaml": "dataset: x\n"})
+    wrong = ("s3://korpus/none", "s3://korpus/hub.yaml", f"https://{bucket}", f"file://{bucket}/a")
+    right = (ADDRESS, f"{ADDRESS}/train.conll", ADDRESS, f"{bucket}/a")
+    remedies = (
+        "correct data.source in params.yaml.",
+        "name a folder of corpus files, or one such file.",
+        "write a path, or an address with s3://, gs://, hdfs://.",
+        f"write the path alone: {bucket}/a",
+    )
+    for before, after, remedy in zip(wrong, right, remedies, strict=True):
+        with pytest.raises(PipelineError) as error:
+            read(before)
+        assert error.value.remedy == remedy
+        assert read(after)[1]["train"]
+
+
 @pytest.mark.parametrize("name", ["x" * 260 + ".conll", "../up.conll"], ids=["too-long", "above"])
 def test_a_name_that_no_file_here_can_have_is_refused(bucket, monkeypatch, name):
-    files = [stores.RemoteFile(f"{ADDRESS}/{name}", "", 1, 1)]
+    write_files(bucket / "a", {"train.conll": COLUMNS})
+    files = [stores.RemoteFile(f"{ADDRESS}/{one}", "", 1, 1) for one in ("train.conll", name)]
     monkeypatch.setattr(remote_corpus, "list_folder", lambda _: files)
-    with pytest.raises(PipelineError, match="no file of this machine can have such a name"):
+    with pytest.raises(PipelineError, match=r"no file of this machine .* Remedy: rename or move it\."):
         read(ADDRESS)
-    assert not list(bucket.rglob("*.conll"))
+    assert not list(bucket.rglob("*up.conll"))
+    files.pop()
+    assert read(ADDRESS)[1]["train"]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +195,7 @@ def test_what_changes_while_it_is_read_is_named(bucket, edit):
     message = r"s3://korpus/a/\S+: new, removed or changed .* run dvc repro again"
     with pytest.raises(PipelineError, match=message), open_corpus(params, split_text):
         edit(bucket / "a")
+    assert read(ADDRESS)[1]["validation"]
 
 
 def test_a_full_disk_is_none_of_the_stores_faults(bucket, monkeypatch):
