@@ -142,7 +142,7 @@ def _copy_files(folder: Path, files: Mapping[str, RemoteFile]) -> None:
         finally:
             pool.shutdown(cancel_futures=True)  # after an error; the others have ended
     n_bytes = sum(file.size or 0 for file in files.values())
-    logger.info("copied %d files, %.1f MB", len(files), n_bytes / 1e6)
+    logger.info("files copied: %d (%.1f MB)", len(files), n_bytes / 1e6)
 
 
 def _check_unchanged(before: Sequence[RemoteFile], after: Sequence[RemoteFile]) -> None:
