@@ -84,7 +84,7 @@ def _parse_address(source: str) -> RemoteFile:
         )
     if scheme not in {*SCHEMES, "gcs"}:
         raise PipelineError(
-            f"params.yaml: data.source begins with {scheme}://, and such addresses are not read.",
+            f"params.yaml: data.source is {source.partition('?')[0]!r}, and {scheme}:// is not read.",
             remedy=f"write a path, or an address with {', '.join(f'{one}://' for one in SCHEMES)}.",
         )
     return cast(RemoteFile, parse_place(source))
