@@ -30,6 +30,8 @@ from ner.sources.formats.lines import HEAD_BYTES, SPACES, TextKind, decode_line,
 from ner.sources.formats.raw import RawSentence
 from ner.sources.formats.records import unwrap
 from ner.sources.formats.tokens_jsonl import WORD_KEYS
+from ner.sources.formats.webanno import is_webanno, parse_webanno
+from ner.sources.formats.wikiner import is_wikiner, parse_wikiner
 from ner.sources.stores import Place, measure, open_parquet, open_place
 from ner.text.splitting import Word, check_unicode, split_text
 from tools.predict.parquet_rows import UnreadableRow, iterate_rows
@@ -358,15 +360,15 @@ def _parse_sentences(
     sample = list(islice(lines, SAMPLE_LINES))
     filled = [line for _, line in sample if isinstance(line, str) and line.strip(SPACES)]
     everything = chain(sample, lines)
-    if not filled:
-        sentences: Iterator[RawSentence | PipelineError] = parse_germeval(everything, path, needs_tags=False)
+    sentences: Iterator[RawSentence | PipelineError]
+    if filled and is_webanno(filled[0]):
+        sentences = parse_webanno(everything, path, needs_tags=False)
+    elif filled and is_wikiner(filled[0]) and " " in filled[0]:  # one word alone may be a line of columns
+        sentences = parse_wikiner(everything, path)
+    elif filled and not _is_germeval(filled) and (layout := find_layout(filled, path, needs_tags=False)):
+        sentences = parse_columns(everything, path, layout)
     else:
-        layout = None if _is_germeval(filled) else find_layout(filled, path, needs_tags=False)
-        sentences = (
-            parse_germeval(everything, path, needs_tags=False)
-            if layout is None
-            else parse_columns(everything, path, layout)
-        )
+        sentences = parse_germeval(everything, path, needs_tags=False)
     for sentence in sentences:
         if isinstance(sentence, RawSentence):
             yield _parse(

@@ -6,13 +6,12 @@ r"""WebAnno's TSV 3, of which GermEval itself was made: a line a word, annotatio
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from pathlib import Path
 
 from ner.annotation.spans import Span
 from ner.core.errors import PipelineError
-from ner.sources.formats.lines import UTF8, Line, Place, read_lines
-from ner.sources.formats.paragraphs import split_paragraphs
+from ner.sources.formats.lines import UTF8, Place, read_lines
+from ner.sources.formats.paragraphs import Paragraph, split_paragraphs
 from ner.sources.formats.raw import RawSentence, encode_levels, raise_errors
 
 FIRST_LINE = "#FORMAT=WebAnno TSV 3"
@@ -21,6 +20,7 @@ VALUE = re.compile(r"(?P<label>.*?)(?:\[(?P<id>\d+)\])?", re.DOTALL)
 PARTS = re.compile(r"(?<!\\)\|")
 ESCAPED = re.compile(r"\\(.)")
 NO_VALUE = frozenset({"_", "", "*"})
+WORD_COLUMN = 2  # behind the number and the characters
 FEATURES = ("value", "identifier")  # of WebAnno's own layer of named entities
 
 
@@ -35,23 +35,56 @@ def read_webanno(path: Path, encoding: str = UTF8) -> Iterator[RawSentence]:
     Raises:
         PipelineError: Names file and line of what is not of this format, and of a layer that cannot be told.
     """
+    yield from raise_errors(parse_webanno(read_lines(path, encoding), path))
+
+
+def parse_webanno(
+    lines: Iterable[tuple[int, str | PipelineError]], path: Path, *, needs_tags: bool = True
+) -> Iterator[RawSentence | PipelineError]:
+    """Read lines of the format; a sentence that cannot be read comes out as the error that says why.
+
+    Args:
+        lines: Number and text of each line.
+        path: Their file, for messages.
+        needs_tags: Whether there must be a layer of named entities; else words alone are read.
+
+    Raises:
+        PipelineError: If the layer of named entities cannot be told.
+    """
     layers: list[tuple[str, list[str]]] = []
-    lines = read_lines(path, encoding)
-    first: list[Line] = []
+    column: int | None = None
+    is_first = True
+    for block in split_paragraphs(_take_comments(lines, layers)):
+        if isinstance(block, PipelineError):
+            yield block
+            continue
+        if needs_tags and column is None:
+            column = _find_column(layers, path)
+        try:
+            sentence = _parse_sentence(block, path, column)
+        except PipelineError as error:
+            yield error
+            continue
+        if sentence.words:
+            sentence.begins_document = is_first
+            is_first = False
+            yield sentence
+
+
+def _take_comments(
+    lines: Iterable[tuple[int, str | PipelineError]], layers: list[tuple[str, list[str]]]
+) -> Iterator[tuple[int, str | PipelineError]]:
+    """Yield the lines that are no comments; those at the top tell the layers, which are collected."""
     for number, text in lines:
-        if text.startswith("#T_"):
+        if isinstance(text, PipelineError) or not text.startswith("#"):
+            yield number, text
+        elif text.startswith("#T_"):
             name, *features = text.partition("=")[2].split("|")
             layers.append((name, features))
-        elif not text.startswith("#"):
-            first = [(number, text)]
-            break
-    column = _find_column(layers, path)
-    body = chain(first, (line for line in lines if not line[1].startswith("#")))
-    yield from raise_errors(_parse(body, path, column))
 
 
 def _find_column(layers: list[tuple[str, list[str]]], path: Path) -> int:
-    at = 3  # behind the number, the characters and the word
+    at = WORD_COLUMN + 1
     found = []
     for name, features in layers:
         for offset, feature in enumerate(features):
@@ -67,69 +100,57 @@ def _find_column(layers: list[tuple[str, list[str]]], path: Path) -> int:
     return max(found, key=lambda one: one[:2])[2]
 
 
-def _parse(body: Iterable[Line], path: Path, column: int) -> Iterator[RawSentence | PipelineError]:
-    is_first = True
-    for block in split_paragraphs(body):
-        if isinstance(block, PipelineError):
-            yield block
-            continue
-        words: list[str] = []
-        lines: list[int] = []
-        spans: list[Span] = []
-        open_spans: dict[tuple[str, str], tuple[int, int]] = {}
-        n_widened = n_empty = 0
-        for number, text in block:
-            cells = text.split("\t")
-            found = WORD.fullmatch(cells[0])
-            if found is None or len(cells) <= column:
-                yield Place(path, number).error(
-                    f"no line of a word in WebAnno TSV 3: {text[:60]!r}.", "export the document again."
+def _parse_sentence(block: Paragraph, path: Path, column: int | None) -> RawSentence:
+    words: list[str] = []
+    lines: list[int] = []
+    spans: list[Span] = []
+    open_spans: dict[tuple[str, str], tuple[int, int]] = {}
+    n_widened = n_empty = 0
+    for number, text in block:
+        cells = text.split("\t")
+        found = WORD.fullmatch(cells[0])
+        if found is None or len(cells) <= (column or WORD_COLUMN):
+            raise Place(path, number).error(
+                f"no line of a word in WebAnno TSV 3: {text[:60]!r}.", "export the document again."
+            )
+        if found[3] is None and not cells[WORD_COLUMN]:
+            if column and cells[column] not in NO_VALUE:
+                raise Place(path, number).error(
+                    "the word is empty, and has an annotation.", "export the document again."
                 )
-                return
-            if found[3] is None and not cells[2]:
-                if cells[column] not in NO_VALUE:
-                    yield Place(path, number).error(
-                        "the word is empty, and has an annotation.", "export the document again."
-                    )
-                    return
-                n_empty += 1
+            n_empty += 1
+            continue
+        if found[3] is None:
+            words.append(cells[WORD_COLUMN])
+            lines.append(number)
+        elif not words:
+            raise Place(path, number).error(
+                f"{cells[0]} is a part of a word that does not stand before it.",
+                "export the document again.",
+            )
+        for value in PARTS.split(cells[column]) if column else ():
+            label, key = _parse_value(value)
+            if not label:
                 continue
-            if found[3] is None:
-                words.append(cells[2])
-                lines.append(number)
-            elif not words:
-                yield Place(path, number).error(
-                    f"{cells[0]} is a part of a word that does not stand before it.",
-                    "export the document again.",
-                )
-                return
-            for value in PARTS.split(cells[column]):
-                label, key = _parse_value(value)
-                if not label:
-                    continue
-                n_widened += found[3] is not None  # an annotation of a part of the word takes the whole
-                here = len(words) - 1
-                if key is None:
-                    spans.append(Span(here, here + 1, label))
-                else:
-                    start, _ = open_spans.get((label, key), (here, here))
-                    open_spans[label, key] = start, here + 1
-        spans += [Span(start, end, label) for (label, _), (start, end) in open_spans.items()]
-        if not words:
-            continue
-        outer, inner, too_deep = encode_levels(spans, len(words))
-        yield RawSentence(
-            words=words,
-            outer=outer,
-            inner=inner,
-            path=path,
-            lines=lines,
-            begins_document=is_first,
-            n_empty_words=n_empty,
-            n_widened=n_widened,
-            too_deep=tuple(" ".join(words[one.start : one.end]) for one in too_deep),
-        )
-        is_first = False
+            n_widened += found[3] is not None  # an annotation of a part of the word takes the whole
+            here = len(words) - 1
+            if key is None:
+                spans.append(Span(here, here + 1, label))
+            else:
+                start, _ = open_spans.get((label, key), (here, here))
+                open_spans[label, key] = start, here + 1
+    spans += [Span(start, end, label) for (label, _), (start, end) in open_spans.items()]
+    outer, inner, too_deep = encode_levels(spans, len(words))
+    return RawSentence(
+        words=words,
+        outer=outer,
+        inner=inner,
+        path=path,
+        lines=lines,
+        n_empty_words=n_empty,
+        n_widened=n_widened,
+        too_deep=tuple(" ".join(words[one.start : one.end]) for one in too_deep),
+    )
 
 
 def _parse_value(value: str) -> tuple[str, str | None]:
