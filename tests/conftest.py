@@ -1,11 +1,14 @@
 """Fixtures that several test files use."""
 
+import importlib.util
 import shutil
 from pathlib import Path
 
 import pytest
 
+from ner.sources import stores
 from tests.support.browser import start_browser
+from tests.support.object_store import start_object_store
 from tests.support.pipeline_clone import ROOT, Clone, make_tiny_clone
 from tests.support.tiny_encoder import build_tiny_encoder
 
@@ -35,6 +38,20 @@ def clone(finished_clone, tmp_path) -> Clone:
     """Give a copy of the finished pipeline, its cache included."""
     shutil.copytree(finished_clone.root, tmp_path / "project", symlinks=True)
     return Clone(tmp_path / "project")
+
+
+@pytest.fixture
+def store(monkeypatch):
+    """Start an object store, and let this process and its children know of it."""
+    for name in ("moto", "boto3"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is absent: pip install -r requirements-s3-dev.txt")
+    with start_object_store() as store:
+        for name, value in store.environment.items():
+            monkeypatch.setenv(name, value)
+        stores._connect.cache_clear()
+        yield store
+        stores._connect.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
 """A corpus wherever it lies: which files or dataset it is, and how each split is read."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -14,8 +14,9 @@ from ner.sources.formats.detection import CorpusFile, detect_files
 from ner.sources.formats.offsets import SplitText
 from ner.sources.formats.raw import RawReader, RawSentence
 from ner.sources.hub_corpus import HubCorpus
+from ner.sources.remote_corpus import copy_corpus, is_address
 from ner.sources.settings import DataParams
-from ner.sources.split_files import check_splits, find_split_files
+from ner.sources.split_files import ARCHIVES, check_splits, find_split_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Corpus:
         origin: Keys `source` and, for a corpus of the Hub, `dataset` and `revision`.
         forms: What the files of each split were taken for.
         may_nest: Whether every file's format has an inner level.
+        name_file: Gives the name of a sentence's file for a person; a temporary path says nothing to one.
     """
 
     readers: dict[str, RawReader]
@@ -35,6 +37,7 @@ class Corpus:
     origin: dict[str, str]
     forms: dict[str, str]
     may_nest: bool = True
+    name_file: Callable[[Path], str] = str
 
     def iterate_all(self) -> Iterator[RawSentence]:
         """Read all splits one after the other, in the order by which folds number the sentences."""
@@ -50,35 +53,23 @@ def open_corpus(params: DataParams, split_text: SplitText) -> Iterator[Corpus]:
         split_text: Splits a text into the words of its sentences, where a corpus has texts.
 
     Raises:
-        PipelineError: If it is neither a folder of corpus files, nor one, nor a YAML file that names a Hub
-            dataset.
+        PipelineError: If it is neither a folder of corpus files, nor one, nor the address of such, nor a YAML
+            file that names a Hub dataset.
     """
     source = Path(params.source)
-    if source.is_file() and source.suffix in {".yaml", ".yml"}:
+    if is_address(params.source):
+        with copy_corpus(params.source) as copy:
+            corpus = _open_files(copy.path, params, split_text)
+            yield replace(corpus, origin={"source": copy.address}, name_file=copy.name)
+    elif source.is_file() and source.suffix in {".yaml", ".yml"}:
         with tempfile.TemporaryDirectory() as folder:
-            corpus = HubCorpus.download(source, Path(folder), split_text)
-            readers: dict[str, RawReader] = {split: partial(corpus.iterate, split) for split in corpus.files}
-            origin = {
-                "source": params.source,
-                "dataset": corpus.params.dataset,
-                "revision": corpus.commit,
-            }
+            hub = HubCorpus.download(source, Path(folder), split_text)
+            readers: dict[str, RawReader] = {split: partial(hub.iterate, split) for split in hub.files}
+            origin = {"source": params.source, "dataset": hub.params.dataset, "revision": hub.commit}
             check_splits(source, readers, params.shares)
-            yield Corpus(readers, corpus.tags, origin, dict.fromkeys(readers, "a dataset of the Hub"))
+            yield Corpus(readers, hub.tags, origin, dict.fromkeys(readers, "a dataset of the Hub"))
     elif source.exists() and params.source and not _is_archive(source):
-        files = find_split_files(source) if source.is_dir() else {TRAIN: [source]}
-        check_splits(source, files, params.shares)
-        columns = params.columns.model_dump() if params.columns else None
-        found = detect_files(files, columns, split_text, params.encoding)
-        yield Corpus(
-            readers={split: partial(_iterate_files, some) for split, some in found.items()},
-            tags=None,
-            origin={"source": params.source},
-            forms={
-                split: "; ".join(dict.fromkeys(file.form for file in some)) for split, some in found.items()
-            },
-            may_nest=all(file.may_nest for some in found.values() for file in some),
-        )
+        yield _open_files(source, params, split_text)
     else:
         raise PipelineError(
             f"params.yaml: data.source is {params.source!r}, neither a folder nor a YAML file.",
@@ -87,8 +78,23 @@ def open_corpus(params: DataParams, split_text: SplitText) -> Iterator[Corpus]:
         )
 
 
+def _open_files(source: Path, params: DataParams, split_text: SplitText) -> Corpus:
+    """Find out what the files of a folder, or the one file, are."""
+    files = find_split_files(source) if source.is_dir() else {TRAIN: [source]}
+    check_splits(source, files, params.shares)
+    columns = params.columns.model_dump() if params.columns else None
+    found = detect_files(files, columns, split_text, params.encoding)
+    return Corpus(
+        readers={split: partial(_iterate_files, some) for split, some in found.items()},
+        tags=None,
+        origin={"source": params.source},
+        forms={split: "; ".join(dict.fromkeys(file.form for file in some)) for split, some in found.items()},
+        may_nest=all(file.may_nest for some in found.values() for file in some),
+    )
+
+
 def _is_archive(source: Path) -> bool:
-    return source.is_file() and source.suffix.lower() in {".zip", ".gz", ".tar", ".tgz", ".xz", ".bz2", ".7z"}
+    return source.is_file() and source.suffix.lower() in ARCHIVES
 
 
 def _iterate_files(files: list[CorpusFile]) -> Iterator[RawSentence]:

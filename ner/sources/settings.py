@@ -29,7 +29,8 @@ class DataParams(Params):
     """Section `data`."""
 
     source: str = Field(
-        description="A folder of corpus files, one file, or a YAML file that names a Hub dataset."
+        description="A folder of corpus files, one file, the address of either in an object store, or a YAML "
+        "file that names a Hub dataset."
     )
     encoding: str = Field(description="Encoding of text files without a mark, for example utf-8 or cp1252.")
     columns: ColumnParams | None = Field(

@@ -25,6 +25,7 @@ SUFFIXES = (
     ".conll", ".txt", ".tsv", ".bio", ".iob", ".iob2", ".bioes", ".conllu", ".conllup", ".csv", ".json",
     ".jsonl", ".parquet",
 )  # fmt: skip
+ARCHIVES = frozenset({".zip", ".gz", ".tar", ".tgz", ".xz", ".bz2", ".7z"})
 NO_CORPUS = frozenset(
     {"readme", "license", "licence", "changelog", "citation", "requirements", "notes", "labels"}
 )

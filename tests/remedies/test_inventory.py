@@ -31,6 +31,7 @@ TABLES = (
 )
 CHECK = "tests/tools/checks/test_check.py::"
 HUB = "tests/ner/sources/test_hub.py::"
+REMOTE_CORPUS = "tests/ner/sources/test_remote_corpus.py::"
 EXPERIMENTS = "tests/tools/experiments/"
 # Tests that stand beside the code, and do what the remedy says.
 BESIDE_THE_CODE: dict[Key, str] = {
@@ -111,6 +112,10 @@ BESIDE_THE_CODE: dict[Key, str] = {
     ("tools/experiments/queue.py", "dvc queue logs {} says why; then again."): (
         f"{EXPERIMENTS}test_experiments.py::test_an_added_seed_runs_alone_and_a_failed_one_is_named"
     ),
+    ("tools/experiments/queue.py", "correct the address or the credentials until dvc status reads it."): (
+        "tests/pipeline/test_object_store.py::"
+        "test_a_bucket_that_no_one_lets_in_or_answers_for_is_told_in_one_line"
+    ),
     ("tools/experiments/results.py", "pass --pull, or run dvc fetch."): (
         f"{EXPERIMENTS}test_compare.py::test_predictions_come_from_the_remote_when_asked_for"
     ),
@@ -119,6 +124,21 @@ BESIDE_THE_CODE: dict[Key, str] = {
     ),
     ("tools/experiments/worker.py", "run the same command again: it begins what was under way anew."): (
         f"{EXPERIMENTS}test_experiments.py::test_a_run_whose_worker_was_killed_is_ended_and_said"
+    ),
+    **{
+        ("ner/sources/remote_corpus.py", text): f"{REMOTE_CORPUS}test_the_remedies_of_an_address_work"
+        for text in (
+            "correct data.source in params.yaml.",
+            "name a folder of corpus files, or one such file.",
+            "write a path, or an address with {}.",
+            "write the path alone: {}",
+        )
+    },
+    ("ner/sources/remote_corpus.py", "rename or move it."): (
+        f"{REMOTE_CORPUS}test_a_name_that_no_file_here_can_have_is_refused"
+    ),
+    ("ner/sources/remote_corpus.py", "run dvc repro again."): (
+        f"{REMOTE_CORPUS}test_what_changes_while_it_is_read_is_named"
     ),
     (
         "tools/predict/begun_options.py",
@@ -242,7 +262,7 @@ NOT_FOLLOWED: dict[Key, str] = {
     },
     ("tools/predict/places.py", "leave --resume out, or write parts with --engine ray."): STORE,
     **{
-        ("tools/predict/stores.py", text): STORE
+        ("ner/sources/stores.py", text): STORE
         for text in (
             "check the network, and AWS_ENDPOINT_URL where the store is none of Amazon's.",
             "correct the address, or try again; with --resume where a run had begun.",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ner.sources.stores import parse_place
 from tests.remedies.cases import Case, params, value, write
 from tests.support.capital_tagger import CapitalTagger
 from tools.predict.input_rows import InputFormat
@@ -11,10 +12,9 @@ from tools.predict.manifest import Job, begin
 from tools.predict.ranges import PieceReader, plan_parts, split_file
 from tools.predict.ray_pool import choose_workers
 from tools.predict.ray_worker import WorkerSettings, check_part, tag_part
-from tools.predict.stores import parse_place
 
 MANIFEST = "tools/predict/manifest.py"
-STORES = "tools/predict/stores.py"
+STORES = "ner/sources/stores.py"
 POOL = ("tools/predict/ray_pool.py", "lower --workers or --cpus-per-worker, or start a larger cluster.")
 JOB = Job([["in.txt", 8]], "a tagger", {"level": "both"}, 100)
 OTHER = Job([["in.txt", 8]], "a tagger", {"level": "outer"}, 100)

@@ -16,7 +16,7 @@ from dvc.repo import Repo
 from rich.console import Console
 
 from ner.core.errors import PipelineError
-from tools.predict.stores import Place, exists, is_folder, open_place, parse_place, read_bytes, remove_file
+from ner.sources.stores import Place, exists, is_folder, open_place, parse_place, read_bytes, remove_file
 
 BLOCK_BYTES = 2**20
 DIRECTORY = ".dir"  # ends the hash of a folder: its object lists the folder's files as JSON

@@ -117,7 +117,7 @@ def list_places(overrides: Mapping[str, Any]) -> list[Place]:
     if Path(params.source).suffix in {".yaml", ".yml"}:
         return []
     with open_corpus(params, split_text) as corpus:
-        return [(str(raw.path), raw.lines) for raw in corpus.iterate_all()]
+        return [(corpus.name_file(raw.path), raw.lines) for raw in corpus.iterate_all()]
 
 
 def list_doubtful(predictions: Sequence[Prediction], places: Sequence[Place]) -> pd.DataFrame:

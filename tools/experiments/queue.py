@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dvc.dependency import ParamsDependency
+from dvc.dependency import Dependency, ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
-from ner.core.errors import PipelineError
+from ner.core.errors import PipelineError, summarise_error
 from ner.core.params import flatten, read_yaml, suggest_key
 from tools.checks.check import find_changed_results, find_stale_stages
 from tools.checks.refusals import explain_refusal
@@ -134,7 +134,7 @@ def read_inputs() -> dict[str, str]:
     """Return the commands of the stages, and the hash of each file or folder that no stage makes.
 
     Raises:
-        PipelineError: If dvc.yaml cannot be read, or a file that it names is absent.
+        PipelineError: If dvc.yaml cannot be read, or a file that it names is absent or out of reach.
     """
     try:
         with Repo() as repo:
@@ -146,15 +146,28 @@ def read_inputs() -> dict[str, str]:
             for dep in (dep for stage in stages for dep in stage.deps):
                 places = {dep.def_path, *(str(folder) for folder in Path(dep.def_path).parents)}
                 if not isinstance(dep, ParamsDependency) and not places & made:
-                    inputs[dep.def_path] = dep.get_hash().value
+                    is_here = dep.protocol == "local"
+                    inputs[dep.def_path] = dep.get_hash().value if is_here else _hash_address(dep)
             return inputs
     except FileNotFoundError as error:
         raise PipelineError(
             f"{error.filename}: no such file, and a stage reads it.",
             remedy="restore it: dvc pull, if DVC tracks it.",
         ) from error
-    except DvcException as error:
+    except (DvcException, ImportError) as error:  # the latter: of an address, whose package is absent
         raise explain_refusal("dvc.yaml", str(error)) from error
+
+
+def _hash_address(dep: Dependency) -> str:
+    """Return the hash of a file or folder of an object store: of what the store lists."""
+    try:
+        return str(dep.get_hash().value)
+    except Exception as error:  # the client of each store has exceptions of its own
+        reason = "no such file or folder" if isinstance(error, FileNotFoundError) else summarise_error(error)
+        raise PipelineError(
+            f"{dep.def_path}: {reason}.",
+            remedy="correct the address or the credentials until dvc status reads it.",
+        ) from error
 
 
 def make_key(inputs: Mapping[str, str], params: Mapping[str, Any]) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 from ner.core.errors import PipelineError
 from ner.core.files import write_json
 from ner.core.number_types import TaggingPrecision
+from ner.sources.stores import Place, read_folder
 from ner.text.text_tagger import Levels
 from tools.predict.manifest import hash_model
-from tools.predict.stores import Place, read_folder
 
 ANEW = "or leave --resume out to start anew."
 

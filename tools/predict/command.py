@@ -19,6 +19,7 @@ from rich.console import Console
 
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
+from ner.sources.stores import Place, RemoteFile, parse_place, whole_place
 from ner.text.text_tagger import Levels, TaggedText, TextTagger
 from tools.predict.begun_options import BegunOptions
 from tools.predict.console import quiet_end, say
@@ -47,7 +48,6 @@ from tools.predict.places import (
     choose_format,
     find_inputs,
 )
-from tools.predict.stores import Place, RemoteFile, parse_place, whole_place
 from tools.predict.tagging import Chunk, RowFilter, load, read_inputs, tag_rows
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

@@ -32,9 +32,9 @@ from ner.sources.formats.records import unwrap
 from ner.sources.formats.tokens_jsonl import WORD_KEYS
 from ner.sources.formats.webanno import is_webanno, parse_webanno
 from ner.sources.formats.wikiner import is_wikiner, parse_wikiner
+from ner.sources.stores import Place, measure, open_parquet, open_place
 from ner.text.splitting import Word, check_unicode, split_text
 from tools.predict.parquet_rows import UnreadableRow, iterate_rows
-from tools.predict.stores import Place, measure, open_parquet, open_place
 
 STDIN = Path("-")
 MAX_ARRAY_BYTES = 256 * 2**20

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ner.core.errors import PipelineError
-from tools.predict.stores import (
+from ner.sources.stores import (
     Place,
     exists,
     list_names,

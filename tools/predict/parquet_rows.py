@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
-from tools.predict.stores import Place, open_parquet
+from ner.sources.stores import Place, open_parquet
 
 ROWS_PER_BATCH = 1_000
 BYTES_PER_BATCH = 64 * 2**20

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TextIO
 
 from ner.core.errors import PipelineError
+from ner.sources.stores import Place, RemoteFile, describe, list_folder, measure, parse_place
 from tools.predict.console import say
 from tools.predict.input_rows import STDIN, SUFFIXES, InputFormat, find_format
 from tools.predict.output_formats import LINE_FORMATS, OutputFormat
-from tools.predict.stores import Place, RemoteFile, describe, list_folder, measure, parse_place
 
 SHOWN_LEFT_OUT = 10
 DEVICES = Path("/dev")  # /dev/stdin and /dev/fd/63 may be a file or a pipe

@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from ner.core.errors import PipelineError
 from ner.sources.formats.lines import HEAD_BYTES, TextKind
+from ner.sources.stores import Place, open_parquet, open_place
 from tools.predict.input_rows import InputFormat, Row, find_format, parse_stream, read_parquet, read_rows
-from tools.predict.stores import Place, open_parquet, open_place
 
 SPLIT_BY_LINE = (InputFormat.TEXT, InputFormat.JSONL)
 BLOCK_BYTES = 2**20

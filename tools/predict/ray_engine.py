@@ -14,6 +14,7 @@ from typing import Any
 
 from ner.core.errors import PipelineError, summarise_error
 from ner.onnx.tagger import refuse_folder
+from ner.sources.stores import Place, measure, read_folder, remove_leftovers
 from ner.windows.run_config import RUN_CONFIG
 from tools.predict.console import say, show_progress
 from tools.predict.input_rows import Meter, find_format
@@ -21,7 +22,6 @@ from tools.predict.manifest import Job, begin, hash_model, read_record, write_ba
 from tools.predict.ranges import is_splittable, plan_parts
 from tools.predict.ray_pool import Need, Pool, choose_workers
 from tools.predict.ray_worker import Summary, WorkerSettings
-from tools.predict.stores import Place, measure, read_folder, remove_leftovers
 
 PARTS_PER_WORKER = 16  # the last ones keep all workers busy to the end
 LEAST_PART_BYTES = 2**17  # some 1,000 sentences, which are tagged together, sorted by length

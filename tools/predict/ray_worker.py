@@ -13,12 +13,12 @@ from ner.core.errors import PipelineError
 from ner.core.escaping import escape_controls
 from ner.core.number_types import TaggingPrecision
 from ner.onnx.tagger import load_text_tagger
+from ner.sources.stores import Place, exists, store_errors, whole_place, write_folder
 from ner.text.text_tagger import TextTagger
 from tools.predict.input_rows import InputFormat, Row
 from tools.predict.manifest import Record, name_part, read_record, write_record
 from tools.predict.output_formats import make_schema, make_table
 from tools.predict.ranges import Part, Piece, PieceReader, count_lines_before, hash_piece
-from tools.predict.stores import Place, exists, store_errors, whole_place, write_folder
 from tools.predict.tagging import ROWS_PER_CHUNK, chunk_rows
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ner.core.errors import PipelineError
 from ner.core.number_types import TaggingPrecision
+from ner.sources.stores import Place, RemoteFile, read_folder, write_folder
 from ner.text.text_tagger import Levels, TaggedText, TextTagger
 from tools.predict.console import say, show_progress
 from tools.predict.input_rows import InputFormat, Meter, Row, read_arguments, read_rows
 from tools.predict.places import count_bytes, find_input_format
-from tools.predict.stores import Place, RemoteFile, read_folder, write_folder
 
 # Rows that are tagged together, sorted by length: less padding if more, and more to do again after a kill.
 ROWS_PER_CHUNK = 4_000

@@ -13,13 +13,13 @@ import typer
 
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
+from ner.sources.stores import Place
 from ner.text.text_tagger import Levels
 from tools.predict.console import quiet_end, say, write_result
 from tools.predict.input_rows import STDIN, InputFormat
 from tools.predict.options import TAGGER_DIR, Files, Format, Output, Tagger, Texts
 from tools.predict.output_formats import NEEDS_ESCAPE
 from tools.predict.places import check_places, find_inputs
-from tools.predict.stores import Place
 from tools.predict.tagging import RowFilter, load, read_inputs, tag_rows
 from tools.redact.redaction import (
     UNSURE,

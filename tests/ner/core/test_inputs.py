@@ -134,6 +134,16 @@ def test_code_that_is_newer_than_the_process_is_refused():
         StageInputs.read("count", {"data": {"source": "corpus", "n": 1}})
 
 
+@pytest.mark.parametrize("source", ["s3://bucket/corpus/", "gs://bucket/a.parquet", "hdfs://host/a"])
+def test_an_address_is_left_to_the_stage_that_reads_it(source):
+    """It is no path; DVC compares it with what the store lists."""
+    write_params(source=source)
+    with guard_inputs("count", StageParams):
+        pass
+    read = StageInputs.read("count", {"data": {"source": source, "n": 1}})
+    assert read.files.keys() == {"facts.json", "code/one.py", "code/deep/two.py"}
+
+
 def test_a_file_is_hashed_again_only_where_its_stamp_differs(monkeypatch):
     read = StageInputs.read("count", {"data": {"source": "corpus", "n": 1}})
     hashed = []

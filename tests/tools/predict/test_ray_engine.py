@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import pyarrow.parquet as pq
 import pytest
 
+from ner.sources.stores import RemoteFile, list_names, read_folder, remove_file, write_bytes, write_folder
+from tests.support.object_store import BUCKET, SECRET
 from tests.support.pipeline_clone import ROOT
 from tests.support.ray_cluster import TOKEN, find_workers, kill, start_cluster
 
@@ -108,6 +110,29 @@ def test_two_workers_give_the_rows_of_one_process_and_a_run_goes_on(run, texts, 
     status, message = run(*ray, "--resume")
     assert status == 1
     assert "b.txt has changed since part-" in message.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("store")
+def test_two_workers_tag_from_a_bucket_into_a_bucket(run, texts, tmp_path):
+    status, message = run("--file", texts, "--output", tmp_path / "out.parquet")
+    assert status == 0, message
+    for path in texts.iterdir():
+        write_bytes(RemoteFile(f"s3://{BUCKET}/in/{path.name}"), path.read_bytes())
+    out = f"s3://{BUCKET}/out"
+    ray = ("--engine", "ray", "--workers", "2", "--file", f"s3://{BUCKET}/in/", "--output", f"{out}/")
+    status, message = run(*ray)
+    assert status == 0, message
+    assert "Workers: 2, each with 1 CPU" in message
+    files = read_folder(RemoteFile(out))
+    assert SECRET.encode() not in message.encode() + b"".join(files.values())
+    write_folder(tmp_path / "out", files)
+    assert len(list((tmp_path / "out").glob("*.parquet"))) > 4
+    assert_same_rows(tmp_path / "out", tmp_path / "out.parquet")
+
+    remove_file(RemoteFile(f"{out}/part-00000001.parquet"))
+    status, message = run(*ray, "--resume")
+    assert status == 0, message
+    assert f"{len(list_names(RemoteFile(out))) - 1} parts are there already" in message
 
 
 def test_a_bad_line_ends_it_with_one_line_or_is_listed(run, tmp_path):

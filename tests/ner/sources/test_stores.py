@@ -1,6 +1,5 @@
 """Files of this machine and of an object store."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -13,16 +12,15 @@ import pytest
 from typer.testing import CliRunner
 
 from ner.core.errors import PipelineError
+from ner.sources.stores import RemoteFile, list_names, parse_place, read_bytes, read_folder, write_bytes
 from tests.support.capital_tagger import CapitalTagger
-from tests.support.object_store import BUCKET, SECRET, start_object_store
+from tests.support.object_store import BUCKET, SECRET
 from tests.support.pipeline_clone import ROOT
 from tools.predict import command as predict
-from tools.predict import stores
 from tools.predict.input_rows import InputFormat
 from tools.predict.manifest import Job, Record, begin, name_part, write_record
 from tools.predict.places import check_output_is_no_input, list_inputs
 from tools.predict.ranges import PieceReader, hash_piece, split_file
-from tools.predict.stores import RemoteFile, list_names, parse_place, read_bytes, read_folder, write_bytes
 
 FOLDER = RemoteFile(f"s3://{BUCKET}/a")
 
@@ -74,20 +72,6 @@ def test_an_output_in_a_remote_folder_that_is_read_is_refused():
     check_output_is_no_input(RemoteFile("s3://b/in2/x.jsonl"), inputs)
     with pytest.raises(PipelineError, match="lies in s3://b/in, which is read"):
         check_output_is_no_input(RemoteFile("s3://b/in/x.jsonl"), inputs)
-
-
-@pytest.fixture
-def store(monkeypatch):
-    """Start an object store, and let this process know of it."""
-    for name in ("moto", "boto3"):
-        if importlib.util.find_spec(name) is None:
-            pytest.skip(f"{name} is absent: pip install -r requirements-s3-dev.txt")
-    with start_object_store() as store:
-        for name, value in store.environment.items():
-            monkeypatch.setenv(name, value)
-        stores._connect.cache_clear()
-        yield store
-        stores._connect.cache_clear()
 
 
 @pytest.fixture

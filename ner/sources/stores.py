@@ -4,6 +4,7 @@
 come from the environment or the machine's role, never from an address: command lines are seen and logged.
 """
 
+import errno
 import shutil
 import tempfile
 import uuid
@@ -25,6 +26,7 @@ CREDENTIALS = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
     "hdfs": "HADOOP_HOME, CLASSPATH and a Kerberos ticket",
 }
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of this machine's disk
 REFUSALS = (
     "ACCESS_DENIED",
     "INVALID_ACCESS_KEY",
@@ -45,11 +47,13 @@ class RemoteFile:
         address: With its scheme, without options.
         options: What stands behind `?`: settings of pyarrow's file system.
         size: Unit: bytes; None if it was not asked for.
+        modified_ns: Time of the last change, in nanoseconds; None if it was not asked for.
     """
 
     address: str
     options: str = ""
     size: int | None = field(default=None, compare=False)
+    modified_ns: int | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """Return the address."""
@@ -134,7 +138,7 @@ def store_errors(place: Place) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, ImportError, NotImplementedError) as error:
-        if not isinstance(place, RemoteFile):
+        if not isinstance(place, RemoteFile) or getattr(error, "errno", None) in FULL:
             raise
         reason = summarise_error(error).rstrip(".")
         if any(word in reason.upper() for word in REFUSALS):
@@ -188,8 +192,9 @@ def list_folder(folder: RemoteFile) -> list[RemoteFile]:
         system, path = _locate(folder)
         found = system.get_file_info(pyarrow.fs.FileSelector(path, recursive=True, allow_not_found=True))
     files = [one for one in found if one.type.name == "File"]
-    named = [(folder / one.path[len(path) :].lstrip("/"), one.size) for one in files]
-    return sorted((replace(place, size=size) for place, size in named), key=str)
+    named = [(folder / one.path[len(path) :].lstrip("/"), one) for one in files]
+    states = [replace(place, size=one.size, modified_ns=one.mtime_ns) for place, one in named]
+    return sorted(states, key=str)
 
 
 def list_names(folder: Place) -> set[str]:
@@ -254,6 +259,16 @@ def whole_place(place: Place) -> Iterator[Path]:
             system, path = _locate(place)
             with system.open_output_stream(path) as target:
                 shutil.copyfileobj(source, target, COPY_BYTES)
+
+
+def copy_file(place: RemoteFile, target: Path) -> None:
+    """Copy a file of an object store to this machine, a block at a time.
+
+    Raises:
+        PipelineError: As `store_errors`.
+    """
+    with open_place(place) as source, target.open("wb") as file:
+        shutil.copyfileobj(source, file, COPY_BYTES)
 
 
 def read_bytes(place: Place) -> bytes:
