@@ -20,7 +20,7 @@ def test_the_results_beside_the_code_are_its_own(tmp_path):
 @pytest.mark.slow
 def test_the_default_run_reaches_its_score_and_crippled_training_does_not(tmp_path):
     """At least 0.80 on the words of the test split; a learning rate of 1e-6 learns next to nothing."""
-    clone = copy_project(tmp_path / "project", with_results=False)  # one thread: other tests run beside it
+    clone = copy_project(tmp_path / "project", with_results=False)
     clone.run("dvc", "repro")
     clone.commit("Run the pipeline")
     assert read_f1(clone) >= 0.80

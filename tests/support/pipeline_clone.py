@@ -34,7 +34,6 @@ class Clone:
     """A clone in which commands run as a user would run them."""
 
     root: Path
-    n_threads: int = 1  # two-layer encoders only lose by more, above all on a machine that has other work
 
     def run(self, *command: str, status: int | None = 0, **env: str) -> str:
         """Run a command and return what it printed; check its exit status, or None: it may be killed."""
@@ -110,7 +109,7 @@ class Clone:
             "GIT_COMMITTER_EMAIL": "test@example.org",
             "DVC_SITE_CACHE_DIR": str(home / "site-cache"),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "OMP_NUM_THREADS": str(self.n_threads),
+            "OMP_NUM_THREADS": "1",  # two-layer encoders only lose by more, and other tests run beside
         }
 
 
@@ -119,13 +118,12 @@ def stages_run(output: str) -> set[str]:
     return set(re.findall(r"^Running stage '(\w+)'", output, re.MULTILINE))
 
 
-def copy_project(folder: Path, *, with_results: bool, n_threads: int = 1) -> Clone:
+def copy_project(folder: Path, *, with_results: bool) -> Clone:
     """Copy the project as it stands, uncommitted files included, and commit it there.
 
     Args:
         folder: Where to.
         with_results: Whether dvc.lock and metrics/ come along.
-        n_threads: Threads that torch may use there.
     """
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -138,7 +136,7 @@ def copy_project(folder: Path, *, with_results: bool, n_threads: int = 1) -> Clo
         if (with_results or not name.startswith(RESULTS)) and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    clone = Clone(folder, n_threads)
+    clone = Clone(folder)
     clone.run("git", "init", "--quiet", "--initial-branch", "main")
     clone.commit("Copy the project")
     return clone
