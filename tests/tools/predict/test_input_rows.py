@@ -186,9 +186,7 @@ def test_standard_input_is_read_as_it_is_told(monkeypatch):
             ":5: no line of a word in WebAnno TSV 3: '1.t0-2.tSo'",
             id="webanno",
         ),
-        pytest.param(
-            "a.conll", b"Gut|A|O a|P|O\nSo|\nGut|A|O a|P|O\n", ":2: 'So|' is no word.POS.TAG", id="wikiner"
-        ),
+        pytest.param("a.conll", b"Gut|A|O \nSo|\nGut|A|O \n", ":2: 'So|' is no word.POS.TAG", id="wikiner"),
         pytest.param("a.conll", b"Gut O\n\nSo O\n\xff O\n\nGut O\n", ":4: byte 1", id="bytes-in-a-sentence"),
         pytest.param(
             "a.tsv",
@@ -205,8 +203,7 @@ def test_a_bad_row_says_where_and_why_and_the_others_stay(name, content, place, 
     """Its sentence goes with a bad line of it."""
     (tmp_path / name).write_bytes(content)
     first, bad, last = read_rows(tmp_path / name)
-    assert first.text == last.text
-    assert first.text.startswith("Gut")
+    assert first.text == last.text == "Gut"
     assert isinstance(bad, PipelineError)
     with pytest.raises(PipelineError, match=rf"{name}{place}.* Remedy: .*or pass --skip-bad-lines"):
         raise bad
