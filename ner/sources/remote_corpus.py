@@ -15,7 +15,15 @@ from typing import cast
 from ner.core.errors import PipelineError
 from ner.sources.formats.brat import is_brat
 from ner.sources.split_files import ARCHIVES, find_split_files
-from ner.sources.stores import SCHEMES, RemoteFile, copy_file, describe, list_folder, parse_place
+from ner.sources.stores import (
+    SCHEMES,
+    RemoteFile,
+    copy_file,
+    describe,
+    list_folder,
+    name_errors,
+    parse_place,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +49,9 @@ class CorpusCopy:
     root: Path
     root_address: str
 
-    def name(self, text: object) -> str:
-        """Return a path or message in which the address stands for the copy."""
-        return str(text).replace(str(self.root), self.root_address)
+    def name(self, path: Path) -> str:
+        """Return the address of a copied file."""
+        return str(path).replace(str(self.root), self.root_address)
 
 
 def is_address(source: str) -> bool:
@@ -62,17 +70,12 @@ def copy_corpus(source: str) -> Iterator[CorpusCopy]:
     place = _parse_address(source)
     files = _list_files(place)
     is_file = any(file.address == place.address for file in files)
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        root_address = place.address.rpartition("/")[0] if is_file else place.address
-        copy = CorpusCopy(place.address, root / place.name if is_file else root, root, root_address)
-        named = {file.address.removeprefix(f"{root_address}/"): file for file in files}
-        try:
-            _copy_files(root, named if is_file else _choose_files(root, named))
-            yield copy
-            _check_unchanged(files, _list_files(place))
-        except PipelineError as error:
-            raise PipelineError(copy.name(error.problem), remedy=copy.name(error.remedy)) from error
+    root_address = place.address.rpartition("/")[0] if is_file else place.address
+    named = {file.address.removeprefix(f"{root_address}/"): file for file in files}
+    with tempfile.TemporaryDirectory() as folder, name_errors(root := Path(folder), root_address):
+        _copy_files(root, named if is_file else _choose_files(root, named))
+        yield CorpusCopy(place.address, root / place.name if is_file else root, root, root_address)
+        _check_unchanged(files, _list_files(place))
 
 
 def _parse_address(source: str) -> RemoteFile:

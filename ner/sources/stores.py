@@ -261,6 +261,21 @@ def whole_place(place: Place) -> Iterator[Path]:
                 shutil.copyfileobj(source, target, COPY_BYTES)
 
 
+@contextmanager
+def name_errors(copy: Path, name: str) -> Iterator[None]:
+    """Let errors name a place where they name its temporary copy, whose path says nothing to a person.
+
+    Args:
+        copy: A file or folder.
+        name: What it stands for.
+    """
+    try:
+        yield
+    except PipelineError as error:
+        problem, remedy = (text.replace(str(copy), name) for text in (error.problem, error.remedy))
+        raise PipelineError(problem, remedy=remedy) from error
+
+
 def copy_file(place: RemoteFile, target: Path) -> None:
     """Copy a file of an object store to this machine, a block at a time.
 

@@ -13,7 +13,7 @@ from ner.core.errors import PipelineError
 from ner.core.escaping import escape_controls
 from ner.core.number_types import TaggingPrecision
 from ner.onnx.tagger import load_text_tagger
-from ner.sources.stores import Place, exists, store_errors, whole_place, write_folder
+from ner.sources.stores import Place, exists, name_errors, store_errors, whole_place, write_folder
 from ner.text.text_tagger import TextTagger
 from tools.predict.input_rows import InputFormat, Row
 from tools.predict.manifest import Record, name_part, read_record, write_record
@@ -97,18 +97,18 @@ class PartTagger:
             name: The folder that it comes from, for errors.
             model: The files of the folder.
         """
-        with sendable_errors(), tempfile.TemporaryDirectory() as folder:
-            write_folder(Path(folder), model)
-            try:
-                self.tagger = load_text_tagger(
-                    Path(folder),
-                    subtokens_per_batch=self.settings.subtokens_per_batch,
-                    precision=self.settings.precision,
-                    levels=self.settings.levels,
-                )
-            except PipelineError as error:
-                problem, remedy = (text.replace(folder, name) for text in (error.problem, error.remedy))
-                raise PipelineError(problem, remedy=remedy) from error
+        with (
+            sendable_errors(),
+            tempfile.TemporaryDirectory() as folder,
+            name_errors(copy := Path(folder), name),
+        ):
+            write_folder(copy, model)
+            self.tagger = load_text_tagger(
+                copy,
+                subtokens_per_batch=self.settings.subtokens_per_batch,
+                precision=self.settings.precision,
+                levels=self.settings.levels,
+            )
 
     def tag(self, part: Part) -> Summary:
         """Tag a part into its file and record it."""

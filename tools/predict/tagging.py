@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ner.core.errors import PipelineError
 from ner.core.number_types import TaggingPrecision
-from ner.sources.stores import Place, RemoteFile, read_folder, write_folder
+from ner.sources.stores import Place, RemoteFile, name_errors, read_folder, write_folder
 from ner.text.text_tagger import Levels, TaggedText, TextTagger
 from tools.predict.console import say, show_progress
 from tools.predict.input_rows import InputFormat, Meter, Row, read_arguments, read_rows
@@ -58,9 +58,9 @@ def load(
 ) -> TextTagger:
     """Load the tagger, in whichever form `model` holds it."""
     if isinstance(model, RemoteFile):
-        with tempfile.TemporaryDirectory() as folder:
-            write_folder(Path(folder), read_folder(model))
-            return load(Path(folder), subtokens_per_batch, precision, levels)
+        with tempfile.TemporaryDirectory() as folder, name_errors(copy := Path(folder), str(model)):
+            write_folder(copy, read_folder(model))
+            return load(copy, subtokens_per_batch, precision, levels)
     from ner.onnx.tagger import load_text_tagger
 
     return load_text_tagger(

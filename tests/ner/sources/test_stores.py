@@ -12,11 +12,20 @@ import pytest
 from typer.testing import CliRunner
 
 from ner.core.errors import PipelineError
-from ner.sources.stores import RemoteFile, list_names, parse_place, read_bytes, read_folder, write_bytes
+from ner.sources.stores import (
+    RemoteFile,
+    list_names,
+    name_errors,
+    parse_place,
+    read_bytes,
+    read_folder,
+    write_bytes,
+)
 from tests.support.capital_tagger import CapitalTagger
 from tests.support.object_store import BUCKET, SECRET
 from tests.support.pipeline_clone import ROOT
 from tools.predict import command as predict
+from tools.predict import tagging
 from tools.predict.input_rows import InputFormat
 from tools.predict.manifest import Job, Record, begin, name_part, write_record
 from tools.predict.places import check_output_is_no_input, list_inputs
@@ -190,3 +199,15 @@ def test_a_store_that_cannot_be_reached_is_one_line(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(PipelineError, match=r"s3://korpus/a/x: .*onnect.*check the network"):
         read_bytes(FOLDER / "x")
+
+
+def test_an_error_names_a_place_and_not_its_copy(tmp_path):
+    with pytest.raises(PipelineError) as error, name_errors(tmp_path, "s3://b/m"):
+        raise PipelineError(f"{tmp_path}/a: no.", remedy=f"look at {tmp_path}.")
+    assert str(error.value) == "s3://b/m/a: no. Remedy: look at s3://b/m."
+
+
+def test_a_tagger_of_a_store_that_cannot_be_loaded_is_named_by_its_address(monkeypatch):
+    monkeypatch.setattr(tagging, "read_folder", lambda _: {"config.json": b"{}"})
+    with pytest.raises(PipelineError, match=r"^s3://b/m: no tagger of this pipeline is there"):
+        tagging.load(RemoteFile("s3://b/m"))
