@@ -8,7 +8,7 @@ from ner.annotation.schemes import OUTSIDE_FORMS
 from ner.annotation.sentences import Sentence
 from ner.core.errors import PipelineError
 from ner.sources.formats.lines import UTF8, Place, read_lines
-from ner.sources.formats.paragraphs import Paragraph, split_paragraphs
+from ner.sources.formats.paragraphs import Paragraph, parse_paragraphs
 from ner.sources.formats.raw import RawSentence, raise_errors
 
 HEADER = "#\t"
@@ -43,17 +43,7 @@ def parse_germeval(
         path: Their file, for messages.
         needs_tags: Whether the two columns of tags must be there.
     """
-    for block in split_paragraphs(lines):
-        if isinstance(block, PipelineError):
-            yield block
-            continue
-        try:
-            sentence = _parse_sentence(block, path, needs_tags=needs_tags)
-        except PipelineError as error:
-            yield error
-            continue
-        if sentence.words:
-            yield sentence
+    return parse_paragraphs(lines, lambda block: _parse_sentence(block, path, needs_tags=needs_tags))
 
 
 def format_germeval(sentences: Iterable[Sentence]) -> str:

@@ -1,10 +1,11 @@
 """Blocks of lines between empty ones: a sentence each in every tabular format."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from ner.core.errors import PipelineError
 from ner.sources.formats.lines import SPACES, Line
+from ner.sources.formats.raw import RawSentence
 
 Paragraph = list[Line]
 
@@ -30,6 +31,28 @@ def split_paragraphs(lines: Iterable[tuple[int, str | PipelineError]]) -> Iterat
             block, error = [], None
     if block or error:
         yield error or block
+
+
+def parse_paragraphs(
+    lines: Iterable[tuple[int, str | PipelineError]], parse: Callable[[Paragraph], RawSentence]
+) -> Iterator[RawSentence | PipelineError]:
+    """Read a sentence from each block; one that cannot be read comes out as the error that says why.
+
+    Args:
+        lines: As of `split_paragraphs`.
+        parse: Reads a block; a sentence without words is left out.
+    """
+    for block in split_paragraphs(lines):
+        if isinstance(block, PipelineError):
+            yield block
+            continue
+        try:
+            sentence = parse(block)
+        except PipelineError as error:
+            yield error
+            continue
+        if sentence.words:
+            yield sentence
 
 
 def read_written_blocks(stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ner.annotation.spans import Span
 from ner.core.errors import PipelineError
 from ner.sources.formats.lines import UTF8, Place, read_lines
-from ner.sources.formats.paragraphs import Paragraph, split_paragraphs
+from ner.sources.formats.paragraphs import Paragraph, parse_paragraphs
 from ner.sources.formats.raw import RawSentence, encode_levels, raise_errors
 
 FIRST_LINE = "#FORMAT=WebAnno TSV 3"
@@ -47,28 +47,21 @@ def parse_webanno(
         lines: Number and text of each line.
         path: Their file, for messages.
         needs_tags: Whether there must be a layer of named entities; else words alone are read.
-
-    Raises:
-        PipelineError: If the layer of named entities cannot be told.
     """
     layers: list[tuple[str, list[str]]] = []
     column: int | None = None
     is_first = True
-    for block in split_paragraphs(_take_comments(lines, layers)):
-        if isinstance(block, PipelineError):
-            yield block
-            continue
+
+    def parse(block: Paragraph) -> RawSentence:
+        nonlocal column
         if needs_tags and column is None:
             column = _find_column(layers, path)
-        try:
-            sentence = _parse_sentence(block, path, column)
-        except PipelineError as error:
-            yield error
-            continue
-        if sentence.words:
-            sentence.begins_document = is_first
-            is_first = False
-            yield sentence
+        return _parse_sentence(block, path, column)
+
+    for sentence in parse_paragraphs(_take_comments(lines, layers), parse):
+        if isinstance(sentence, RawSentence):
+            sentence.begins_document, is_first = is_first, False
+        yield sentence
 
 
 def _take_comments(
