@@ -153,6 +153,14 @@ def is_comment(text: str, layout: Layout) -> bool:
     return layout.split(text) is None and not (layout.is_loose and text == "#")
 
 
+def begins_document(text: str, layout: Layout) -> bool:
+    """Return whether a line is `-DOCSTART-`, whatever stands in its other columns."""
+    if text.startswith(DOCUMENT) and not text[len(DOCUMENT) :][:1].strip():
+        return True
+    cells = layout.split(text)
+    return layout.number is None and cells is not None and cells[layout.word].strip(" ") == DOCUMENT
+
+
 def _parse_block(block: Paragraph, path: Path, layout: Layout) -> Iterator[RawSentence | None]:
     """Read the sentence of a block; None stands for the beginning of a document."""
     words: list[str] = []
@@ -162,16 +170,15 @@ def _parse_block(block: Paragraph, path: Path, layout: Layout) -> Iterator[RawSe
     last_number: int | None = None
     split, n_columns, word_at, tag_at = layout.split, layout.n_columns, layout.word, layout.tag
     for line, text in block:
-        if text[0] in "#-":
-            if is_comment(text, layout):
-                if NEW_DOCUMENT.match(text):
-                    yield None
-                continue
-            if text.startswith(DOCUMENT) and (text[len(DOCUMENT) :][:1].strip() == ""):
-                yield RawSentence(words, tags, path, lines)
+        if text[0] == "#" and is_comment(text, layout):
+            if NEW_DOCUMENT.match(text):
                 yield None
-                words, tags, lines = [], [], []
-                continue
+            continue
+        if DOCUMENT in text and begins_document(text, layout):
+            yield RawSentence(words, tags, path, lines, n_empty_words=n_empty)
+            yield None
+            words, tags, lines, n_empty = [], [], [], 0
+            continue
         cells = split(text)
         if cells is None:
             if layout.is_loose and not TABS_AND_BLANKS.search(text.strip("\t ")):
