@@ -141,8 +141,15 @@ def format_sentence(words: Iterable[str], tags: Iterable[str], separator: str = 
 
 
 def is_comment(text: str, layout: Layout) -> bool:
-    """Return whether a line is a comment: `# key = value`, `# newdoc`, or `# ` and no row of the layout."""
-    if text[0] != "#" or text[1:2] not in (" ", "#", ""):
+    """Return whether a line is a comment: `# key = value`, `# newdoc`, or `# ` and no row of the layout.
+
+    Where rows begin with a number, `#` begins nothing else.
+    """
+    if text[0] != "#":
+        return False
+    if layout.number == 0:
+        return True
+    if text[1:2] not in (" ", "#", ""):
         return False
     if layout.separator == "\t" and "\t" in text:
         return False

@@ -96,6 +96,14 @@ def test_the_columns_may_be_said(tmp_path):
     assert read(tmp_path, content, {"word": 0, "tag": -1}) == ANNA
 
 
+def test_the_columns_of_germeval_may_be_said(tmp_path):
+    """The inner level, say: header lines are comments then."""
+    content = (
+        "#\thttp://example.org\t[2009]\n1\tUni\tB-ORG\tO\n2\tUlm\tI-ORG\tB-LOC\n\n#\ta\tb\tc\n1\t#\tO\tO\n"
+    )
+    assert read(tmp_path, content, {"word": 1, "tag": 3}) == [(["Uni", "Ulm"], ["O", "B-LOC"]), (["#"], ["O"])]
+
+
 @pytest.mark.parametrize(
     ("content", "columns", "problem"),
     [
