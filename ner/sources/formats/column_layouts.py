@@ -15,6 +15,7 @@ TAG_NAMES = (
     "ne-coarse-lit", "ner", "ner_tag", "ner-tag", "ner_tags", "tag", "tags", "label", "labels", "ne", "iob",
     "bio", "entity",
 )  # fmt: skip
+FLAGS_NAME = "misc"  # HIPE-2022's column of flags
 CHUNK_LABELS = frozenset(
     "NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC VC PC AC NX PX VX".split()  # noqa: SIM905 - a list to read
 )  # of CoNLL-2003's third column, which has tags as well
@@ -124,8 +125,19 @@ def _said_layout(
     numbered = n_columns > 2 and 0 not in found.values() and _is_numbered([cells[0] for cells in table])
     has_header = bool(table) and _is_header(table[0])
     return Layout(
-        n_columns, separator, found["word"], found["tag"], 0 if numbered else None, has_header=has_header
+        n_columns,
+        separator,
+        found["word"],
+        found["tag"],
+        0 if numbered else None,
+        flags=_find_flags(table[0]) if has_header else None,
+        has_header=has_header,
     )
+
+
+def _find_flags(header: Sequence[str]) -> int | None:
+    names = [cell.strip().lower() for cell in header]
+    return names.index(FLAGS_NAME) if FLAGS_NAME in names else None
 
 
 def _is_header(cells: Sequence[str]) -> bool:
@@ -146,7 +158,9 @@ def _named_layout(
     if word is None or tag is None or len(names) != n_columns:
         return None
     number = names.index("id") if declared and "id" in names else None
-    return Layout(n_columns, separator, word, tag, number, has_header=declared is None)
+    return Layout(
+        n_columns, separator, word, tag, number, flags=_find_flags(names), has_header=declared is None
+    )
 
 
 def _is_numbered(values: Sequence[str]) -> bool:

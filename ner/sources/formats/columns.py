@@ -23,6 +23,7 @@ DOCUMENT = "-DOCSTART-"
 KEY_VALUE = re.compile(r"#+\s+[^\s=]+\s*=")  # `# sent_id = 1`
 NEW_DOCUMENT = re.compile(r"#\s*(newdoc\b|[\w:.-]*document_id\s*=)")
 NEW_PARAGRAPH = re.compile(r"#\s+newpar\b")
+SENTENCE_END = "EndOfSentence"  # a flag of HIPE-2022, whose empty lines part documents
 NUMBER_OF_PART = re.compile(r"\d+[-.]\d+")  # CoNLL-U: `3-4`, two words that are written as one; `8.1`, none
 SEPARATORS = {"\t": "a tab", " ": "blanks", "\u00a0": "a no-break space", ",": "a comma"}
 
@@ -38,6 +39,7 @@ class Layout:
         tag: Index of the tag's column, None where there are only words.
         number: Index of the column that numbers the words of a sentence, None where there is none.
         key: The tag is the value of this key in its column, as in CoNLL-U's `NER=B-PER|SpaceAfter=No`.
+        flags: Index of the column whose flags say where a sentence ends, as in HIPE-2022; None: no column.
         has_header: Whether the first line names the columns.
         is_loose: Whether a line may also have the word alone.
     """
@@ -48,6 +50,7 @@ class Layout:
     tag: int | None
     number: int | None = None
     key: str | None = None
+    flags: int | None = None
     has_header: bool = False
     is_loose: bool = False
 
@@ -169,13 +172,14 @@ def begins_document(text: str, layout: Layout) -> bool:
 
 
 def _parse_block(block: Paragraph, path: Path, layout: Layout) -> Iterator[RawSentence | None]:
-    """Read the sentence of a block; None stands for the beginning of a document."""
+    """Read the sentences of a block; None stands for the beginning of a document."""
     words: list[str] = []
     tags: list[str] = []
     lines: list[int] = []
     n_empty = 0
     last_number: int | None = None
     split, n_columns, word_at, tag_at = layout.split, layout.n_columns, layout.word, layout.tag
+    flags_at, is_ended = layout.flags, False
     for line, text in block:
         if text[0] == "#" and is_comment(text, layout):
             if NEW_DOCUMENT.match(text):
@@ -206,16 +210,22 @@ def _parse_block(block: Paragraph, path: Path, layout: Layout) -> Iterator[RawSe
         tag = OUTSIDE if tag_at is None else cells[tag_at].strip(" ")
         if layout.key:
             tag = find_value(tag, layout.key)
+        if is_ended and not tag.startswith("I-"):  # which an entity runs across, where an abbreviation ends
+            yield RawSentence(words, tags, path, lines, n_empty_words=n_empty)
+            words, tags, lines, n_empty = [], [], [], 0
+        is_ended = False
         if not word:
             if tag not in OUTSIDE_FORMS:
                 raise Place(path, line).error(
                     "the word is empty, and has a tag.", "write the word, or remove the line."
                 )
             n_empty += 1
-            continue
-        words.append(word)
-        tags.append(tag)
-        lines.append(line)
+        else:
+            words.append(word)
+            tags.append(tag)
+            lines.append(line)
+        if flags_at is not None and SENTENCE_END in cells[flags_at].split("|"):
+            is_ended = True
     yield RawSentence(words, tags, path, lines, n_empty_words=n_empty)
 
 

@@ -96,12 +96,35 @@ def test_the_columns_may_be_said(tmp_path):
     assert read(tmp_path, content, {"word": 0, "tag": -1}) == ANNA
 
 
+@pytest.mark.parametrize("columns", [None, {"word": 0, "tag": 1}], ids=["header", "said"])
+def test_flags_end_the_sentences_of_hipe_but_within_an_entity(tmp_path, columns):
+    """There an abbreviation ends more often than a sentence."""
+    rows = [
+        "Bad O _",
+        "Dr. B-PER EndOfSentence",
+        "Abt I-PER _",
+        ". O X|EndOfSentence",
+        "Ulm B-LOC _",
+        "",
+        "Ja O _",
+    ]
+    content = "\n".join(["TOKEN NE-COARSE-LIT MISC", *rows]).replace(" ", "\t") + "\n"
+    assert [words for words, _ in read(tmp_path, content, columns)] == [
+        ["Bad", "Dr.", "Abt", "."],
+        ["Ulm"],
+        ["Ja"],
+    ]
+
+
 def test_the_columns_of_germeval_may_be_said(tmp_path):
     """The inner level, say: header lines are comments then."""
     content = (
         "#\thttp://example.org\t[2009]\n1\tUni\tB-ORG\tO\n2\tUlm\tI-ORG\tB-LOC\n\n#\ta\tb\tc\n1\t#\tO\tO\n"
     )
-    assert read(tmp_path, content, {"word": 1, "tag": 3}) == [(["Uni", "Ulm"], ["O", "B-LOC"]), (["#"], ["O"])]
+    assert read(tmp_path, content, {"word": 1, "tag": 3}) == [
+        (["Uni", "Ulm"], ["O", "B-LOC"]),
+        (["#"], ["O"]),
+    ]
 
 
 @pytest.mark.parametrize(
