@@ -7,27 +7,32 @@ from ner.sources.formats.offsets import AnnotatedText
 from ner.sources.formats.record_values import read_span, read_text
 
 NAME = "Label Studio JSON"
+MIN_KEY = "annotation_id"  # of every record of JSON-MIN; one without an entity has no other key of its own
 
 
 def matches(record: Mapping[str, Any]) -> bool:
     """Return whether a record is a task of Label Studio."""
     if isinstance(record.get("data"), Mapping) and isinstance(record.get("annotations"), list):
         return True
-    return isinstance(record.get("text"), str) and any(_is_region_list(one) for one in record.values())
+    if not isinstance(record.get("text"), str):
+        return False
+    return MIN_KEY in record or any(_is_region_list(one) for one in record.values())
 
 
 def parse(record: Mapping[str, Any]) -> AnnotatedText:
     """Read a task: its first annotation that was not cancelled.
 
     Raises:
-        ValueError: If a region is none, or the task holds no text.
+        ValueError: If a region is none, or the task holds no text or no such annotation.
     """
     data = record.get("data")
     if not isinstance(data, Mapping):
-        regions = next(one for one in record.values() if _is_region_list(one))
+        regions: Any = next((one for one in record.values() if _is_region_list(one)), ())
         return AnnotatedText(read_text(record, "text"), [_parse_region(one) for one in regions])
     kept = [one for one in record["annotations"] if not one.get("was_cancelled")]
-    results = kept[0].get("result", []) if kept else []
+    if not kept:
+        raise ValueError("it has no annotation, or a cancelled one alone; export what was annotated alone")
+    results = kept[0].get("result", [])
     regions = [one["value"] for one in results if isinstance(one.get("value"), dict)]
     return AnnotatedText(read_task_text(data), [_parse_region(one) for one in regions if "labels" in one])
 

@@ -8,11 +8,15 @@ from ner.sources.formats.record_values import read_span, read_text
 
 NAME = "JSONL with spans"
 KEYS = ("spans", "entities", "ents")
+ANSWER = "answer"  # of Prodigy's records
 
 
 def matches(record: Mapping[str, Any]) -> bool:
-    """Return whether a record has a text with a list of spans."""
-    return isinstance(record.get("text"), str) and any(isinstance(record.get(key), list) for key in KEYS)
+    """Return whether a record has a text with a list of spans, or Prodigy's answer that it has none."""
+    if not isinstance(record.get("text"), str):
+        return False
+    has_no_spans = ANSWER in record and isinstance(record.get("tokens"), list)
+    return has_no_spans or any(isinstance(record.get(key), list) for key in KEYS)
 
 
 def parse(record: Mapping[str, Any]) -> AnnotatedText:
@@ -21,11 +25,11 @@ def parse(record: Mapping[str, Any]) -> AnnotatedText:
     Raises:
         ValueError: If a span or token is none, or the annotator rejected the text.
     """
-    if record.get("answer", "accept") != "accept":
-        raise ValueError(f"its answer is {record['answer']!r}; export what was accepted alone")
+    if record.get(ANSWER, "accept") != "accept":
+        raise ValueError(f"its answer is {record[ANSWER]!r}; export what was accepted alone")
     text = read_text(record, "text")
-    key = next(key for key in KEYS if isinstance(record.get(key), list))
-    spans = [_parse_span(one) for one in record[key]]
+    given = next((record[key] for key in KEYS if isinstance(record.get(key), list)), ())
+    spans = [_parse_span(one) for one in given]
     tokens = record.get("tokens")
     if not isinstance(tokens, list) or not all(isinstance(token, dict) for token in tokens):
         return AnnotatedText(text, spans)

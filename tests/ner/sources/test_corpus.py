@@ -277,6 +277,12 @@ def test_overlapping_spans_stand_on_two_levels_and_deeper_ones_are_counted(tmp_p
         pytest.param(
             {"text": "ab", "spans": [], "answer": "reject"}, "its answer is 'reject'", id="rejected"
         ),
+        pytest.param({"data": {"text": "a"}, "annotations": []}, "it has no annotation", id="not-annotated"),
+        pytest.param(
+            {"data": {"text": "a"}, "annotations": [{"was_cancelled": True, "result": []}]},
+            "or a cancelled one alone",
+            id="cancelled",
+        ),
         pytest.param({"texte": "ab"}, "it has the keys texte", id="unknown-keys"),
     ],
 )

@@ -1,5 +1,7 @@
 """Corpora in the shapes that people have: every file of tests/corpus/shapes has the same two sentences."""
 
+import json
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -87,3 +89,22 @@ SPANS = [(0, 7, "PER"), (16, 20, "LOC"), (26, 41, "ORG")]
 def test_local_parquet_is_read(table, tmp_path):
     pq.write_table(pa.table(table), tmp_path / "train.parquet")
     assert read_tags(tmp_path / "train.parquet") == (WORDS, TAGS)
+
+
+PLACED = [{"text": "Da", "start": 0, "end": 2, "id": 0}, {"text": ".", "start": 2, "end": 3, "id": 1}]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param({"text": "Da.", "label": []}, id="doccano"),
+        pytest.param({"text": "Da.", "entities": [], "relations": []}, id="doccano-with-relations"),
+        pytest.param({"text": "Da.", "tokens": PLACED, "answer": "accept"}, id="prodigy"),
+        pytest.param({"id": 1, "text": "Da.", "annotator": 1, "annotation_id": 3}, id="label-studio-min"),
+        pytest.param({"data": {"text": "Da."}, "annotations": [{"result": []}]}, id="label-studio"),
+    ],
+)
+def test_a_text_without_an_entity_is_read(record, tmp_path):
+    """Some exports leave the key of the entities out then."""
+    (tmp_path / "train.jsonl").write_text(json.dumps(record), encoding="utf-8")
+    assert read_tags(tmp_path / "train.jsonl") == ([["Da", "."]], [["O", "O"]])
