@@ -22,6 +22,10 @@ from ner.sources.hub import ask_hub, download_files
 from ner.sources.split_files import ALIASES
 
 NOT_WHOLE = "fix the dataset."
+SPLIT_WITHOUT_TAGS = (
+    "save the splits that have tags as train.parquet, dev.parquet or test.parquet in a folder, and set "
+    "data.source to it; a split that is missing there is cut from train."
+)
 CONVERTED = "refs/convert/parquet"  # the branch of Parquet files that the Hub makes of most datasets
 
 
@@ -101,7 +105,7 @@ class HubCorpus:
             return self.tags[value]
         if not self.tags and isinstance(value, str):
             return value
-        raise place.error(f"{value!r} is no tag.", "fix the dataset; a split without tags cannot be used.")
+        raise place.error(f"{value!r} is no tag.", SPLIT_WITHOUT_TAGS)
 
     def _parse(self, row: dict[str, Any], place: Place) -> Iterator[RawSentence]:
         words = row[self.params.words_column]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import ClassLabel, Features, List, Value
 
 from ner.annotation.labels import TagSet
 from ner.annotation.sentences import read_split
@@ -27,6 +28,9 @@ WEBANNO = (
     "#FORMAT=WebAnno TSV 3.2\n#T_SP=webanno.custom.NamedEntity|value\n\n\n"
     "#Text=Zoë lebt\n1-1\t0-3\tZoë\tPER\n1-2\t4-8\tlebt\t_\n"
 )
+NAMED = Features(
+    {"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=["O", "B-PER"]))}
+).arrow_schema
 SAY_ENCODING = (
     "say its encoding in params.yaml, for example data.encoding: cp1252, or save the file as UTF-8, "
     "for example with iconv -f cp1252 -t utf-8."
@@ -87,9 +91,9 @@ def lines(*records: object) -> str:
     return "".join(json.dumps(one) + "\n" for one in records)
 
 
-def parquet(**columns: list) -> bytes:
+def parquet(schema: pa.Schema | None = None, **columns: list) -> bytes:
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns), sink)
+    pq.write_table(pa.table(columns, schema=schema), sink)
     return sink.getvalue().to_pybytes()
 
 
@@ -350,6 +354,22 @@ CASES = [
         {**same("a.parquet", parquet(tokens=[["Zoë"]], ner_tags=[["B-PER"]])), "dev.parquet": b"PAR1"},
         {"dev.parquet": parquet(tokens=[["Zoë"]], ner_tags=[["B-PER"]])},
     ),
+    *[
+        of(
+            f"{FORMATS}parquet.py",
+            "write the number of a tag; move a file without tags elsewhere, and data.validation_share or "
+            "data.test_share cuts its split from train.",
+            {
+                **dict.fromkeys(FILES),
+                "train.parquet": parquet(
+                    NAMED, tokens=[["Zoë", str(n)] for n in range(20)], ner_tags=[[1, 0]] * 20
+                ),
+                "test.parquet": parquet(NAMED, tokens=[["Zoë"]], ner_tags=[[-1]]),
+            },
+            {"test.parquet": then},
+        )
+        for then in (None, parquet(NAMED, tokens=[["Zoë"]], ner_tags=[[1]]))
+    ],
     of(
         f"{FORMATS}records.py",
         "fix the record.",

@@ -1,5 +1,6 @@
 """Remedies for a dataset of the Hub whose columns are not what a corpus needs."""
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +11,10 @@ import pytest
 from datasets import ClassLabel, Features, List, Value
 
 from ner.sources import hub_corpus
+from ner.sources.corpus import open_corpus
 from ner.sources.hub_corpus import HubCorpus, _read_tags
+from ner.sources.settings import DataParams
+from ner.sources.storing import write_corpus
 from ner.text.splitting import split_text
 from tests.ner.sources.test_hub_corpus import PARAMS as SETTINGS
 from tests.remedies.cases import Case, params
@@ -76,6 +80,33 @@ class Listing:
         return change
 
 
+def write_test_without_tags(folder: Path) -> None:
+    """Write train and test as the Hub has them."""
+    train = {"tokens": [["Zoë", str(n)] for n in range(20)], "ner_tags": [[1, 0]] * 20}
+    for split, table in {"train": train, "test": {"tokens": [["Zoë"]], "ner_tags": [[-1]]}}.items():
+        pq.write_table(pa.table(table, schema=NAMED.arrow_schema), folder / f"{split}.parquet")
+
+
+def save_train(folder: Path) -> None:
+    """Save the split with tags as the remedy says."""
+    (folder / "saved").mkdir()
+    shutil.copy(folder / "train.parquet", folder / "saved/train.parquet")
+
+
+def read_both_splits(folder: Path) -> None:
+    """Read the dataset, or what was saved of it."""
+    saved = folder / "saved"
+    if saved.is_dir():
+        params_of_data = DataParams.found(str(saved))
+        with open_corpus(params_of_data, split_text) as corpus:
+            facts = write_corpus(corpus, folder / "raw", folder / "findings.csv", params_of_data)
+        assert facts["test"]["sentences"] == 2
+        return
+    files = {split: [folder / f"{split}.parquet"] for split in ("train", "test")}
+    corpus = HubCorpus(SETTINGS, "c" * 40, files, ("O", "B-PER"), split_text)
+    assert all(list(corpus.iterate(split)) for split in files)
+
+
 def of(remedy: str, dataset: Dataset) -> Case:
     """Return the case of a dataset."""
     return Case(MODULE, remedy, dataset.read, dataset.mend, dataset.write)
@@ -103,10 +134,7 @@ CASES = [
         Dataset(features=None, then_settings={"names": ["O", "B-PER"]}),
     ),
     of("fix the dataset.", Dataset(GOOD | {"ner_tags": [[1]]}, then=GOOD)),
-    of(
-        "fix the dataset; a split without tags cannot be used.",
-        Dataset(GOOD | {"ner_tags": [[1, -1]]}, then=GOOD),
-    ),
+    Case(MODULE, hub_corpus.SPLIT_WITHOUT_TAGS, read_both_splits, save_train, write_test_without_tags),
     Case(
         MODULE,
         "set revision to refs/convert/parquet and subset to a folder there (in most cases default).",

@@ -212,7 +212,6 @@ NOT_FOLLOWED: dict[Key, str] = {
         "choose another dataset: the Hub has converted nothing of this one.",
     ): OTHER_RUN,
     ("ner/sources/hub_corpus.py", "choose another revision or subset of the dataset."): OTHER_RUN,
-    ("ner/sources/formats/parquet.py", "fix the dataset; a split without tags cannot be used."): OTHER_RUN,
     ("ner/sources/pretrained.py", "choose a checkpoint with a tokenizer.json."): OTHER_RUN,
     (
         "ner/sources/pretrained.py",

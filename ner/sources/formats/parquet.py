@@ -49,7 +49,9 @@ def name_class(value: object, names: tuple[str, ...], path: Path, row: int) -> s
     if isinstance(value, int) and 0 <= value < len(names):
         return names[value]
     raise PipelineError(
-        f"{path}:{row}: {value!r} is no tag.", remedy="fix the dataset; a split without tags cannot be used."
+        f"{path}:{row}: {value!r} is no tag.",
+        remedy="write the number of a tag; move a file without tags elsewhere, and data.validation_share or "
+        "data.test_share cuts its split from train.",
     )
 
 

@@ -8,7 +8,10 @@ import pytest
 from datasets import ClassLabel, Features, List, Value
 
 from ner.core.errors import PipelineError
+from ner.sources.corpus import open_corpus
 from ner.sources.hub_corpus import HubCorpus, HubCorpusParams, _find_parquet, _read_tags
+from ner.sources.settings import DataParams
+from ner.sources.storing import write_corpus
 from ner.text.splitting import split_text
 
 TAGS = ["O", "B-LOC", "I-LOC"]
@@ -106,6 +109,23 @@ def test_bare_class_names_are_read_as_they_are(tmp_path):
     features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=["O", "LOC"]))})
     table = {"tokens": [["Bad", "Ems", "."]], "ner_tags": [[1, 1, 0]]}
     assert read_through(tmp_path, table, features) == [(["Bad", "Ems", "."], ["LOC", "LOC", "O"])]
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_split_that_the_dataset_lacks_is_cut_from_train(tmp_path, monkeypatch, split):
+    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=TAGS))})
+    files = {}
+    for name in {"train", "validation", "test"} - {split}:
+        files[name] = [tmp_path / f"{name}.parquet"]
+        table = {"tokens": [["Ems", f"{name}{n}"] for n in range(20)], "ner_tags": [[1, 0]] * 20}
+        pq.write_table(pa.table(table, schema=features.arrow_schema), *files[name])
+    corpus = HubCorpus(PARAMS, "c" * 40, files, tuple(TAGS), split_text)
+    monkeypatch.setattr(HubCorpus, "download", lambda *_: corpus)
+    (tmp_path / "hub.yaml").write_text("dataset: org/corpus", encoding="utf-8")
+    params = DataParams.found(str(tmp_path / "hub.yaml"))
+    with open_corpus(params, split_text) as opened:
+        facts = write_corpus(opened, tmp_path / "raw", tmp_path / "findings.csv", params)
+    assert (facts["train"]["sentences"], facts[split]["sentences"]) == (18, 2)
 
 
 def test_numbers_without_names_are_refused_with_the_key_that_names_them(tmp_path):
