@@ -24,7 +24,7 @@ import pyarrow as pa
 from ner.core.errors import PipelineError
 from ner.sources.formats.column_layouts import find_layout
 from ner.sources.formats.columns import parse_columns
-from ner.sources.formats.germeval import HEADER, parse_germeval
+from ner.sources.formats.germeval import HEADER, N_COLUMNS, parse_germeval
 from ner.sources.formats.label_studio import read_task_text
 from ner.sources.formats.lines import HEAD_BYTES, SPACES, TextKind, decode_line, undecodable
 from ner.sources.formats.raw import RawSentence
@@ -380,10 +380,10 @@ def _parse_sentences(
 
 def _is_germeval(filled: Sequence[str]) -> bool:
     """Return whether lines are GermEval's, with tags or without: a header, or numbers from 1 before words."""
-    first = filled[0]
-    if first.startswith(HEADER) and len(filled) > 1:
-        first = filled[1]
-    return first.startswith("1\t") and all(line.startswith(HEADER) or line[:1].isdecimal() for line in filled)
+    rows = [line for line in filled if not line.startswith(HEADER)] or filled
+    return rows[0].startswith("1\t") and all(
+        row[:1].isdecimal() and row.rstrip("\t").count("\t") < N_COLUMNS for row in rows
+    )
 
 
 def read_parquet(
