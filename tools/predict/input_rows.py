@@ -207,7 +207,7 @@ def parse_stream(
     for number, line in lines:
         if isinstance(line, PipelineError):
             yield line
-        else:
+        elif form is InputFormat.TEXT or line.strip():  # an empty line is a text, but no record
             yield _parse(partial(parse, line), f"{name}:{number}")
 
 

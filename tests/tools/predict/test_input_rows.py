@@ -44,6 +44,9 @@ def words_of(row):
         pytest.param("a.conll", "# newdoc\n# text = Ja\nJa\n", ["Ja"], id="comments"),
         pytest.param("a.conll", "# newdoc\nJa O\nja O\n", ["Ja ja"], id="comment-as-long-as-a-row"),
         pytest.param("a.conll", "Ja O\n \t \nJa O\n", ["Ja", "Ja"], id="line-of-blanks"),
+        pytest.param(
+            "a.jsonl", '{"text": "Ja"}\n\n \n{"text": "Ja"}\n\n', ["Ja", "Ja"], id="json-empty-lines"
+        ),
         pytest.param("a.jsonl", '{"words": ["Nord-", "und"]}\n', ["Nord- und"], id="json-words-key"),
         pytest.param("a.jsonl", '{"tokens": ["a", "\\n", " "]}\n', ["a \n  "], id="words-of-blanks"),
         pytest.param("a.jsonl", '{"text": "", "tokens": []}\n', [""], id="an-empty-text-tagged-before"),
