@@ -30,6 +30,7 @@ NAME_COLUMNS = dict.fromkeys(("label", "actual", "predicted", "property", "group
 CORPUS_FINDINGS = {  # key of a split in metrics/data.json: what it counts
     "duplicates": "sentences that stand in the split before",
     "duplicates_in_train": "sentences that are in train",
+    "duplicates_in_validation": "sentences that are in validation",
     "entities_train_lacks": "entities with a label that train lacks",
     "stray_tags": "tags that continue nothing, read as a beginning",
     "invisible_words": "words with an invisible character",

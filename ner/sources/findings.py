@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ner.annotation.labels import OUTSIDE
-from ner.annotation.sentences import Sentence
+from ner.annotation.sentences import SPLITS, Sentence
 from ner.annotation.spans import decode_spans
 from ner.core.files import whole_file
 from ner.sources.formats.raw import RawSentence
@@ -21,7 +21,6 @@ FEWEST_FOR_MAJORITY = 3  # mentions with one label that make another label doubt
 SHARE_FOR_MAJORITY = 0.75  # and their share of all mentions of the name
 SHORTEST_UNTAGGED = 5  # letters; shorter names are too often other words as well
 INVISIBLE = frozenset({"Cc", "Cf"})
-TRAIN = "train"
 Pairs = Iterator[tuple[RawSentence, Sentence]]
 
 
@@ -101,8 +100,9 @@ class Findings:
         """Return the counts of a split: keys of `metrics/data.json`."""
         keys = ("duplicates", "stray_tags", "invisible_words")
         counts = {key: self._counts[split][key] for key in keys}
-        if split != TRAIN:
-            counts["duplicates_in_train"] = self._counts[split]["duplicates_in_train"]
+        for earlier in SPLITS[: SPLITS.index(split)]:
+            key = f"duplicates_in_{earlier}"
+            counts[key] = self._counts[split][key]
         optional = ("empty_words", "widened_entities", "too_deep_entities")
         return counts | {key: self._counts[split][key] for key in optional if self._counts[split][key]}
 
@@ -136,9 +136,9 @@ class Findings:
         if split in seen:
             self._counts[split]["duplicates"] += 1
             self._add("duplicate", split, raw, 0, " ".join(words))
-        if split != TRAIN and TRAIN in seen:
-            self._counts[split]["duplicates_in_train"] += 1
-            self._add("also in train", split, raw, 0, " ".join(words))
+        for earlier in seen - {split}:
+            self._counts[split][f"duplicates_in_{earlier}"] += 1
+            self._add(f"also in {earlier}", split, raw, 0, " ".join(words))
         seen.add(split)
 
     def _index_names(self) -> dict[str, list[tuple[str, ...]]]:

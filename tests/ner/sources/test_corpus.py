@@ -320,6 +320,17 @@ def test_findings_name_what_an_annotator_should_look_at(tmp_path):
     }
 
 
+def test_a_test_sentence_that_chose_the_epoch_is_found(tmp_path):
+    """Validation comes from the same texts as test in some corpora."""
+    write_files(tmp_path, train_conll="da O\n", dev_conll=SENTENCE, test_conll=f"{SENTENCE}\nda O\n")
+    facts, _, findings = read(tmp_path)
+    assert (facts["test"]["duplicates_in_train"], facts["test"]["duplicates_in_validation"]) == (1, 1)
+    assert [(row["finding"], row["split"], row["line"]) for row in findings] == [
+        ("also in train", "test", "7"),
+        ("also in validation", "test", "1"),
+    ]
+
+
 def test_germeval_has_the_findings_that_were_counted(shared, tmp_path):
     """Development and test data: no test sentence in dev, 42 names with more than one label, and so on."""
     (tmp_path / "train.tsv").write_bytes((shared / "germeval14/NER-de-dev.tsv").read_bytes())
