@@ -119,14 +119,13 @@ class Converter:
                 ),
             )
 
-    def find_stray(self, raw: RawSentence) -> list[tuple[int, str]]:
-        """Find the tags of a sentence that continue nothing: their positions, and the tags as they stand."""
-        levels = [raw.outer] if raw.inner is None else [raw.outer, raw.inner]
-        return [
-            (position, tags[position])
-            for tags in levels
-            for position in self.reading.convert_sentence(tags)[1]
-        ]
+    def find_stray(self, raw: RawSentence) -> list[tuple[int, str, str]]:
+        """Find the tags of a sentence that continue nothing: position, tag, and what it is read as."""
+        found = []
+        for tags in [raw.outer] if raw.inner is None else [raw.outer, raw.inner]:
+            converted, stray = self.reading.convert_sentence(tags)
+            found += [(position, tags[position], converted[position]) for position in stray]
+        return found
 
     def choose_tags(self, labels: set[str]) -> tuple[str, ...]:
         """Return the tags in the order of their ids: the corpus's own list where it is still right."""

@@ -39,14 +39,14 @@ class Findings:
         self._n_minority = 0
 
     def watch(
-        self, split: str, sentences: Pairs, find_stray: Callable[[RawSentence], list[tuple[int, str]]]
+        self, split: str, sentences: Pairs, find_stray: Callable[[RawSentence], list[tuple[int, str, str]]]
     ) -> Pairs:
         """Pass the sentences of a split on and gather what is in them.
 
         Args:
             split: Its name.
             sentences: As the file has them, and as they go into the corpus.
-            find_stray: Gives positions and tags that continue nothing.
+            find_stray: Gives positions of tags that continue nothing, the tags, and what they are read as.
         """
         counts = self._counts[split]
         for raw, sentence in sentences:
@@ -60,9 +60,9 @@ class Findings:
                     counts["invisible_words"] += 1
                     shown = ascii(word)[1:-1]
                     self._add("invisible character", split, raw, position, shown, sentence.outer[position])
-            for position, tag in find_stray(raw):
+            for position, tag, read_as in find_stray(raw):
                 counts["stray_tags"] += 1
-                self._add("stray tag", split, raw, position, words[position], tag, f"B{tag[1:]}")
+                self._add("stray tag", split, raw, position, words[position], tag, read_as)
             counts["empty_words"] += raw.n_empty_words
             counts["widened_entities"] += raw.n_widened
             counts["too_deep_entities"] += len(raw.too_deep)

@@ -77,6 +77,15 @@ def test_stray_tags_may_begin_an_entity(tmp_path):
     ]
 
 
+def test_a_stray_tag_with_its_letter_behind_is_found_as_what_it_is_read_as(tmp_path):
+    tags = "a LOC-B\nb LOC-I\nc O\nd LOC-B\ne O\nf PER-I\n"
+    write_files(tmp_path, train_conll=tags, dev_conll=tags, test_conll=tags)
+    _, _, findings = read(tmp_path, stray_tags="begin")
+    assert {(row["label"], row["expected"]) for row in findings if row["finding"] == "stray tag"} == {
+        ("PER-I", "B-PER")
+    }
+
+
 def test_labels_are_renamed_merged_and_dropped(tmp_path):
     tags = "a B-PERSON\nb I-PERSON\nc B-MISC\nd I-MISC\ne B-my\u00a0loc\nf B-=X\n"
     write_files(tmp_path, train_conll=tags, dev_conll=tags, test_conll=tags)
