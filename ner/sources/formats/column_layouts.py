@@ -7,14 +7,18 @@ from pathlib import Path
 
 from ner.annotation.schemes import OUTSIDE_FORMS, STYLES
 from ner.core.errors import PipelineError
-from ner.sources.formats.columns import DOCUMENT, KEY_VALUE, NEW_DOCUMENT, SEPARATORS, Layout
+from ner.sources.formats.columns import (
+    DOCUMENT,
+    KEY_VALUE,
+    NEW_DOCUMENT,
+    SEPARATORS,
+    TAG_NAMES,
+    WORD_NAMES,
+    Layout,
+    is_header,
+)
 from ner.sources.formats.lines import SPACES, TABS_AND_BLANKS
 
-WORD_NAMES = frozenset({"token", "word", "form", "text", "tokens", "words", "wort"})
-TAG_NAMES = (
-    "ne-coarse-lit", "ner", "ner_tag", "ner-tag", "ner_tags", "tag", "tags", "label", "labels", "ne", "iob",
-    "bio", "entity",
-)  # fmt: skip
 FLAGS_NAME = "misc"  # HIPE-2022's column of flags
 CHUNK_LABELS = frozenset(
     "NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC VC PC AC NX PX VX".split()  # noqa: SIM905 - a list to read
@@ -123,7 +127,7 @@ def _said_layout(
             remedy="write two different columns.",
         )
     numbered = n_columns > 2 and 0 not in found.values() and _is_numbered([cells[0] for cells in table])
-    has_header = bool(table) and _is_header(table[0])
+    has_header = bool(table) and is_header(table[0])
     return Layout(
         n_columns,
         separator,
@@ -140,18 +144,13 @@ def _find_flags(header: Sequence[str]) -> int | None:
     return names.index(FLAGS_NAME) if FLAGS_NAME in names else None
 
 
-def _is_header(cells: Sequence[str]) -> bool:
-    names = {cell.strip().lower() for cell in cells}
-    return bool(names & WORD_NAMES) and any(name in names for name in TAG_NAMES)
-
-
 def _named_layout(
     filled: Sequence[str], table: Sequence[Sequence[str]], n_columns: int, separator: str
 ) -> Layout | None:
     """Read the layout off a header line or CoNLL-U Plus's `# global.columns`."""
     declared = GLOBAL_COLUMNS.match(filled[0]) if filled else None
     names = [name.lower().rpartition(":")[2] for name in declared[1].split()] if declared else []
-    if not names and table and _is_header(table[0]):
+    if not names and table and is_header(table[0]):
         names = [cell.strip().lower() for cell in table[0]]
     word = next((n for n, name in enumerate(names) if name in WORD_NAMES), None)
     tag = next((names.index(name) for name in TAG_NAMES if name in names), None)

@@ -19,6 +19,11 @@ from ner.sources.formats.paragraphs import Paragraph, split_paragraphs
 from ner.sources.formats.raw import RawSentence, raise_errors
 
 SHOWN_SIGNS = 60
+WORD_NAMES = frozenset({"token", "word", "form", "text", "tokens", "words", "wort"})
+TAG_NAMES = (
+    "ne-coarse-lit", "ner", "ner_tag", "ner-tag", "ner_tags", "tag", "tags", "label", "labels", "ne", "iob",
+    "bio", "entity",
+)  # fmt: skip
 DOCUMENT = "-DOCSTART-"
 KEY_VALUE = re.compile(r"#+\s+[^\s=]+\s*=")  # `# sent_id = 1`
 NEW_DOCUMENT = re.compile(r"#\s*(newdoc\b|[\w:.-]*document_id\s*=)")
@@ -40,7 +45,7 @@ class Layout:
         number: Index of the column that numbers the words of a sentence, None where there is none.
         key: The tag is the value of this key in its column, as in CoNLL-U's `NER=B-PER|SpaceAfter=No`.
         flags: Index of the column whose flags say where a sentence ends, as in HIPE-2022; None: no column.
-        has_header: Whether the first line names the columns.
+        has_header: Whether the first line of a file may name the columns.
         is_loose: Whether a line may also have the word alone.
     """
 
@@ -118,7 +123,7 @@ def parse_columns(
             continue
         if is_first and layout.has_header:
             begun = next((n for n, (_, text) in enumerate(block) if not is_comment(text, layout)), None)
-            if begun is not None:
+            if begun is not None and is_header(layout.split(block[begun][1]) or ()):
                 block = block[:begun] + block[begun + 1 :]
         is_first = False
         try:
@@ -161,6 +166,12 @@ def is_comment(text: str, layout: Layout) -> bool:
     if len(text) == 1:  # a word that is `#`, or a line where something is missing
         return False
     return layout.split(text) is None and not (layout.is_loose and text == "#")
+
+
+def is_header(cells: Iterable[str]) -> bool:
+    """Return whether the cells of a line name the columns."""
+    names = {cell.strip().lower() for cell in cells}
+    return bool(names & WORD_NAMES) and any(name in names for name in TAG_NAMES)
 
 
 def begins_document(text: str, layout: Layout) -> bool:

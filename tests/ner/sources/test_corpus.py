@@ -174,6 +174,15 @@ def test_said_columns_are_used(tmp_path):
     assert splits["test"][0].outer == ["B-X", "O"]
 
 
+def test_the_files_of_a_split_may_have_one_header_between_them(tmp_path):
+    """The first line of the others is a word."""
+    write_files(tmp_path, dev_tsv=SENTENCE, test_tsv=SENTENCE)
+    (tmp_path / "train-1.tsv").write_text(f"token tag\n{SENTENCE}", encoding="utf-8")
+    (tmp_path / "train-2.tsv").write_text(f"word ner\n{SENTENCE}", encoding="utf-8")
+    _, splits, _ = read(tmp_path)
+    assert {len(one.words) for sentences in splits.values() for one in sentences} == {5}
+
+
 def numbered(n, copies=1):
     return "\n".join(f"Ort{i} B-LOC\nist O\nnun O\ngut O\n. O\n" for i in range(n) for _ in range(copies))
 
