@@ -1,11 +1,14 @@
 """Which file of a folder is which split, told by its name."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ner.annotation.sentences import SPLITS
 from ner.core.errors import PipelineError
+
+logger = logging.getLogger(__name__)
 
 ALIASES = {
     "train": "train",
@@ -42,7 +45,8 @@ def find_split_files(folder: Path) -> dict[str, list[Path]]:
 
     A file is known by `train`, `dev`, `valid`, `test` and the like in its name (`eng.testa`,
     `de-train-2.tsv`) or in that of its folder. Several files of a split are read in the order of their
-    names. Where no name says a split, all files are `train`, from which the others are cut.
+    names. Where no name says a split, all files are `train`, from which the others are cut. Beside files of
+    all splits such a one is left out with a warning.
 
     Returns:
         The files of each split that there is.
@@ -69,6 +73,8 @@ def find_split_files(folder: Path) -> dict[str, list[Path]]:
             f"{unnamed[0]}: which split this is cannot be told, and there is no {missing}.",
             remedy="rename it after its split, for example dev.conll or test.tsv, or move it elsewhere.",
         )
+    for path in unnamed if len(named) == len(SPLITS) else ():
+        logger.warning("%s is left out: its name says no split, and all are there", path)
     if not named.get("train"):
         raise PipelineError(
             f"{folder}: the train split is missing.", remedy=f"add one of {EXAMPLES['train']} there."

@@ -256,6 +256,16 @@ def test_names_of_splits(tmp_path, names):
     assert [len(sentences) for sentences in read(tmp_path)[1].values()] == [1, 1, 1]
 
 
+def test_a_file_of_no_split_is_left_out_with_a_line(tmp_path, caplog):
+    write_files(tmp_path, train_conll=SENTENCE, dev_conll=SENTENCE, test_conll=SENTENCE)
+    write_files(tmp_path, dev2_conll=SENTENCE, README_txt="no corpus")
+    facts, _, _ = read(tmp_path)
+    assert facts["validation"]["sentences"] == 1
+    assert [line for line in caplog.messages if "left out" in line] == [
+        f"{tmp_path / 'dev2.conll'} is left out: its name says no split, and all are there"
+    ]
+
+
 def test_several_files_of_a_split_are_read_in_the_order_of_their_names(tmp_path):
     for number in (2, 1):
         (tmp_path / f"train-{number}.conll").write_text(f"w{number} B-PER\n", encoding="utf-8")
