@@ -178,7 +178,8 @@ def read_found(path: Path) -> Iterator[RawSentence]:
 
 COLUMNS = (
     "two_columns.bio", "conll2003.txt", "label_studio.conll", "hipe2022.tsv", "uner.iob2",
-    "ner_in_misc.conllu", "header.csv", "bioes.conll", "iob1.conll", "io.conll", "letter_behind.conll",
+    "ner_in_misc.conllu", "header.csv", "kaggle.csv", "bioes.conll", "iob1.conll", "io.conll",
+    "letter_behind.conll",
 )  # fmt: skip
 read_json = partial(read_records, split_text=split_at_blanks)
 TARGETS = {

@@ -19,7 +19,8 @@ from ner.sources.formats.columns import (
 )
 from ner.sources.formats.lines import SPACES, TABS_AND_BLANKS
 
-FLAGS_NAME = "misc"  # HIPE-2022's column of flags
+FLAGS_NAMES = ("misc",)  # HIPE-2022's column of flags
+SENTENCE_NAMES = ("sentence #", "sentence_id", "sentence id", "sent_id", "sentence")
 CHUNK_LABELS = frozenset(
     "NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC VC PC AC NX PX VX".split()  # noqa: SIM905 - a list to read
 )  # of CoNLL-2003's third column, which has tags as well
@@ -127,21 +128,22 @@ def _said_layout(
             remedy="write two different columns.",
         )
     numbered = n_columns > 2 and 0 not in found.values() and _is_numbered([cells[0] for cells in table])
-    has_header = bool(table) and is_header(table[0])
+    header = table[0] if table and is_header(table[0]) else ()
     return Layout(
         n_columns,
         separator,
         found["word"],
         found["tag"],
         0 if numbered else None,
-        flags=_find_flags(table[0]) if has_header else None,
-        has_header=has_header,
+        flags=_find_column(header, FLAGS_NAMES),
+        sentence=_find_column(header, SENTENCE_NAMES),
+        has_header=bool(header),
     )
 
 
-def _find_flags(header: Sequence[str]) -> int | None:
-    names = [cell.strip().lower() for cell in header]
-    return names.index(FLAGS_NAME) if FLAGS_NAME in names else None
+def _find_column(header: Sequence[str], names: Sequence[str]) -> int | None:
+    cells = [cell.strip().lower() for cell in header]
+    return next((cells.index(name) for name in names if name in cells), None)
 
 
 def _named_layout(
@@ -158,7 +160,14 @@ def _named_layout(
         return None
     number = names.index("id") if declared and "id" in names else None
     return Layout(
-        n_columns, separator, word, tag, number, flags=_find_flags(names), has_header=declared is None
+        n_columns,
+        separator,
+        word,
+        tag,
+        number,
+        flags=_find_column(names, FLAGS_NAMES),
+        sentence=_find_column(names, SENTENCE_NAMES),
+        has_header=declared is None,
     )
 
 

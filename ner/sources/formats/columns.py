@@ -45,6 +45,8 @@ class Layout:
         number: Index of the column that numbers the words of a sentence, None where there is none.
         key: The tag is the value of this key in its column, as in CoNLL-U's `NER=B-PER|SpaceAfter=No`.
         flags: Index of the column whose flags say where a sentence ends, as in HIPE-2022; None: no column.
+        sentence: Index of the column whose cell changes where a sentence begins, and may be empty within it;
+            None: no column.
         has_header: Whether the first line of a file may name the columns.
         is_loose: Whether a line may also have the word alone.
     """
@@ -56,6 +58,7 @@ class Layout:
     number: int | None = None
     key: str | None = None
     flags: int | None = None
+    sentence: int | None = None
     has_header: bool = False
     is_loose: bool = False
 
@@ -116,7 +119,7 @@ def parse_columns(
     """Read lines of columns; a sentence that cannot be read comes out as the error that says why."""
     begins_document = True
     is_first = True
-    for block in split_paragraphs(lines):
+    for block in split_paragraphs(lines if layout.sentence is None else _part_sentences(lines, layout)):
         if isinstance(block, PipelineError):
             yield block
             is_first = False
@@ -180,6 +183,20 @@ def begins_document(text: str, layout: Layout) -> bool:
         return True
     cells = layout.split(text)
     return layout.number is None and cells is not None and cells[layout.word].strip(" ") == DOCUMENT
+
+
+def _part_sentences(
+    lines: Iterable[tuple[int, str | PipelineError]], layout: Layout
+) -> Iterator[tuple[int, str | PipelineError]]:
+    """Put an empty line before each sentence that begins by its column."""
+    last = ""
+    for number, text in lines:
+        cells = layout.split(text) if isinstance(text, str) else None
+        begun = cells[layout.sentence].strip() if cells and layout.sentence is not None else ""
+        if begun and begun != last:
+            last = begun
+            yield number, ""
+        yield number, text
 
 
 def _parse_block(block: Paragraph, path: Path, layout: Layout) -> Iterator[RawSentence | None]:

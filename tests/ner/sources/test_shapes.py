@@ -24,6 +24,7 @@ FORMS = {
     "ner_in_misc.conllu": "10 columns by a tab, {word: 1, tag: 9} under NER=",
     "germeval.tsv": "GermEval's four columns",
     "header.csv": "3 columns by a comma, {word: 0, tag: 2}",
+    "kaggle.csv": "4 columns by a comma, {word: 1, tag: 3}",
     "bioes.conll": "2 columns by a tab, {word: 0, tag: 1}",
     "bilou.conll": "2 columns by a tab, {word: 0, tag: 1}",
     "bmes.conll": "2 columns by a tab, {word: 0, tag: 1}",
