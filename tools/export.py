@@ -17,6 +17,7 @@ from ner.core.errors import PipelineError
 from ner.core.files import whole_folder
 from ner.onnx.export import write_onnx_folder
 from ner.onnx.tagger import MODEL, load_text_tagger
+from ner.tagging.decoding import TaggedWords
 
 TAGGER_DIR = Path("models/ner")
 CARD = Path("metrics/report/MODEL_CARD.md")
@@ -122,20 +123,21 @@ def check_place(output: Path, *, proof: str, source: Path) -> None:
 
 
 def compare_taggers(original: Path, exported: Path, sentences: list[Sentence]) -> Table:
-    """Tag a split with both and tabulate agreement, F1 and speed."""
+    """Tag a split with both and tabulate agreement on all levels, F1 of the outer one, and speed."""
     words = [sentence.words for sentence in sentences]
     gold = [sentence.outer for sentence in sentences]
     n_words = sum(map(len, words))
-    reference: list[list[str]] = []
+    reference: list[list[tuple[str, ...]]] = []
     f1 = 0.0
     table = Table("model", "words tagged alike", "F1", "difference", "sentences per second")
     for folder in (original, exported):
         tagger = load_text_tagger(folder)
         tagger.tag_words(words[:100])  # the first batches are slower
         started = time.perf_counter()
-        tags = [tagged.tags for tagged in tagger.tag_words(words)]
+        found = tagger.tag_words(words)
         seconds = time.perf_counter() - started
-        scores = score_tags(gold=gold, predicted=tags).overall
+        scores = score_tags(gold=gold, predicted=[one.tags for one in found]).overall
+        tags = [list(zip(*list_levels(one), strict=True)) for one in found]
         reference, f1 = (reference, f1) if reference else (tags, scores.f1)
         n_alike = sum(
             a == b
@@ -150,3 +152,8 @@ def compare_taggers(original: Path, exported: Path, sentences: list[Sentence]) -
             f"{len(sentences) / seconds:.1f}",
         )
     return table
+
+
+def list_levels(tagged: TaggedWords) -> list[list[str]]:
+    """Return the tags of a sentence on each level that the tagger knows. Shape: (n_levels, n_words)."""
+    return [tagged.tags] if tagged.inner is None else [tagged.tags, tagged.inner.tags]

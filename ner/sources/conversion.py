@@ -96,7 +96,14 @@ class Converter:
             cut = {split: share for split, share in params.shares.items() if split not in corpus.readers}
             split_of = scan.pool.cut(cut, params.split_seed, params.source)
             logger.warning("%s: cut from train by data.split_seed %d", " and ".join(cut), params.split_seed)
-        has_inner = corpus.may_nest and scan.has_inner
+        has_inner = scan.has_inner and not corpus.flat_files
+        if not has_inner and any(reading.part(tag)[1] for tag in scan.inner_tags):
+            logger.warning(
+                "entities inside others are left out of the whole corpus, since files of it cannot have any, "
+                "such as %s (%d in all): write them as GermEval TSV or JSON Lines",
+                corpus.name_file(corpus.flat_files[0]),
+                len(corpus.flat_files),
+            )
         return cls(corpus, reading, names, has_inner, split_of, cut, params.split_seed, fold)
 
     def iterate(self, split: str) -> Iterator[tuple[RawSentence, Sentence]]:

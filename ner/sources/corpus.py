@@ -28,7 +28,7 @@ class Corpus:
         tags: The corpus's own list of tags; None to collect it.
         origin: Keys `source` and, for a corpus of the Hub, `dataset` and `revision`.
         forms: What the files of each split were taken for.
-        may_nest: Whether every file's format has an inner level.
+        flat_files: Those whose format has no inner level.
         name_file: Gives the name of a sentence's file for a person; a temporary path says nothing to one.
     """
 
@@ -36,7 +36,7 @@ class Corpus:
     tags: tuple[str, ...] | None
     origin: dict[str, str]
     forms: dict[str, str]
-    may_nest: bool = True
+    flat_files: tuple[Path, ...] = ()
     name_file: Callable[[Path], str] = str
 
     def iterate_all(self) -> Iterator[RawSentence]:
@@ -89,7 +89,7 @@ def _open_files(source: Path, params: DataParams, split_text: SplitText) -> Corp
         tags=None,
         origin={"source": params.source},
         forms={split: "; ".join(dict.fromkeys(file.form for file in some)) for split, some in found.items()},
-        may_nest=all(file.may_nest for some in found.values() for file in some),
+        flat_files=tuple(file.path for some in found.values() for file in some if not file.may_nest),
     )
 
 

@@ -17,11 +17,13 @@ class Scan:
         pairs: Of each split that there is, how often each tag stands behind each other.
         pool: The sentences of train where splits are cut from it, or of all splits where folds are dealt.
         has_inner: Whether a sentence has an inner level.
+        inner_tags: The tags of that level.
     """
 
     pairs: dict[str, Counter[Pair]] = field(default_factory=dict)
     pool: Pool | None = None
     has_inner: bool = False
+    inner_tags: set[str] = field(default_factory=set)
 
     @classmethod
     def of_corpus(cls, corpus: Corpus, shares: Mapping[str, float], *, is_pooled: bool = False) -> "Scan":
@@ -33,6 +35,7 @@ class Scan:
                 pairs.update(list_pairs(sentence.outer))
                 if sentence.inner is not None:
                     scan.has_inner = True
+                    scan.inner_tags.update(sentence.inner)
                     pairs.update(list_pairs(sentence.inner))
                 if scan.pool and (is_pooled or split == TRAIN):
                     scan.pool.add(sentence, begins_split=number == 0)

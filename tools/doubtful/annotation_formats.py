@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
-from ner.annotation.spans import decode_spans
 from ner.sources.formats.columns import format_sentence
 from tools.doubtful.selection import RankedSentence
 
@@ -45,7 +44,7 @@ def format_label_studio(sentences: Sequence[RankedSentence]) -> str:
                     "model_version": "ner",
                     "result": [
                         {
-                            "id": f"{number}-{start}",
+                            "id": f"{number}-{place}",
                             "type": "labels",
                             "from_name": "label",
                             "to_name": "text",
@@ -56,7 +55,7 @@ def format_label_studio(sentences: Sequence[RankedSentence]) -> str:
                                 "labels": [label],
                             },
                         }
-                        for start, end, label in list_spans(one)
+                        for place, (start, end, label) in enumerate(list_spans(one))
                     ],
                 }
             ],
@@ -67,7 +66,7 @@ def format_label_studio(sentences: Sequence[RankedSentence]) -> str:
 
 
 def format_prodigy(sentences: Sequence[RankedSentence]) -> str:
-    """Write JSON Lines for `prodigy ner.manual`, with our words as its tokens."""
+    """Write JSON Lines for `prodigy ner.manual` or `spans.manual`, with our words as its tokens."""
     return "".join(
         _line(
             {
@@ -90,7 +89,7 @@ def format_prodigy(sentences: Sequence[RankedSentence]) -> str:
                         "token_end": span.end - 1,  # Prodigy's includes the last token
                         "label": span.label,
                     }
-                    for span in decode_spans(one.tags)
+                    for span in one.spans
                 ],
                 "meta": {"doubt": round(one.doubt, SCORE_DIGITS)},
             }
@@ -100,7 +99,7 @@ def format_prodigy(sentences: Sequence[RankedSentence]) -> str:
 
 
 def format_conll(sentences: Sequence[RankedSentence]) -> str:
-    """Write a word and its tag a line, and an empty line behind each sentence."""
+    """Write a word and its outer tag a line, and an empty line behind each sentence."""
     return "".join(format_sentence([word.text for word in one.words], one.tags) for one in sentences)
 
 
@@ -113,10 +112,10 @@ FORMATS: dict[AnnotationFormat, Callable[[Sequence[RankedSentence]], str]] = {
 
 
 def list_spans(sentence: RankedSentence) -> list[tuple[int, int, str]]:
-    """List first character, the one behind the last, and label of each entity."""
+    """List first character, the one behind the last, and label of each entity of all levels."""
     return [
         (sentence.words[span.start].start, sentence.words[span.end - 1].end, span.label)
-        for span in decode_spans(sentence.tags)
+        for span in sentence.spans
     ]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ner.core.errors import PipelineError
+from ner.text.text_tagger import Levels
 from tools.doubtful.annotation_formats import FORMATS, AnnotationFormat
 from tools.doubtful.selection import Measure, cut_sentences, pick_doubtful
 from tools.predict.console import quiet_end, say, write_result
@@ -32,6 +33,9 @@ def find_doubtful(
             help="Mean over the words of -log of the tag's probability, or of its margin to the others."
         ),
     ] = Measure.PROBABILITY,
+    level: Annotated[
+        Levels, typer.Option(help="outer: no entities inside others; conll has none in any case.")
+    ] = Levels.BOTH,
     min_words: Annotated[int, typer.Option(min=1, help="Leave out shorter sentences.")] = 4,
     max_overlap: Annotated[
         float,
@@ -45,12 +49,14 @@ def find_doubtful(
     """Find the sentences of which the tagger is least sure, pre-annotated and without near-duplicates.
 
     Correct their entities in doccano, Label Studio (template Named Entity Recognition) or Prodigy
-    (ner.manual), export them, and add them to the training split of data.source.
+    (ner.manual), export them, and add them to the training split of data.source. A tagger of both levels
+    gives entities inside others too: allow overlapping spans in doccano's project, and use Prodigy's
+    spans.manual.
     """
     inputs = find_inputs(file or [STDIN], input_format)
     check_places(output, inputs)
     rows, meter = read_inputs([], inputs.files, input_format, RowFilter(is_skipping=False))
-    tagged = chain.from_iterable(tag_rows(load(model), rows, meter))
+    tagged = chain.from_iterable(tag_rows(load(model, levels=level), rows, meter))
     sentences = chain.from_iterable(cut_sentences(one, by, min_words) for _, one in tagged)
     picked, n_sentences, n_alike = pick_doubtful(sentences, top, max_overlap)
     if not picked:

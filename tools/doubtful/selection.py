@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import count, pairwise
+from itertools import chain, count, pairwise
 
+from ner.annotation.spans import Span, decode_spans
 from ner.tagging.decoding import TaggedWords
 from ner.text.splitting import Word
 from ner.text.text_tagger import TaggedText
@@ -36,14 +37,22 @@ class RankedSentence:
     Args:
         text: The sentence alone.
         words: Its words, places counted in `text`. Shape: (n_words,).
-        tags: What the tagger says of them. Shape: (n_words,).
-        doubt: Mean over its words, 0 where all are sure; more is less sure.
+        tags: What the tagger says of them on the outer level. Shape: (n_words,).
+        doubt: Mean over its words, outer level, 0 where all are sure; more is less sure.
+        inner: As `tags`, of the inner level; None where the outer one alone is given. Shape: (n_words,).
     """
 
     text: str
     words: list[Word]
     tags: list[str]
     doubt: float
+    inner: list[str] | None = None
+
+    @property
+    def spans(self) -> list[Span]:
+        """The entities of all levels by their place, an inner one behind the outer one that it lies in."""
+        levels = [self.tags, self.inner or []]
+        return sorted(chain.from_iterable(map(decode_spans, levels)), key=lambda one: (one.start, -one.end))
 
 
 def measure_doubt(tagged: TaggedWords, measure: Measure) -> float:
@@ -74,6 +83,7 @@ def cut_sentences(tagged: TaggedText, measure: Measure, min_words: int) -> Itera
             words=[Word(word.text, word.start - start, word.end - start) for word in words],
             tags=one.tags,
             doubt=measure_doubt(one, measure),
+            inner=one.inner.tags if one.inner else None,
         )
 
 

@@ -16,7 +16,9 @@ from enum import StrEnum
 from statistics import fmean
 from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -51,7 +53,9 @@ class Comparison:
     Args:
         verdict: `better`, `worse` or `no difference that the data can show`.
         is_pass: Whether the drop is not shown to be larger than allowed.
-        f1: The difference of F1, candidate minus baseline, with its interval and p-value.
+        f1: The difference of F1, candidate minus baseline, with its interval and p-value. It alone decides.
+        m1: The same of M1, the F1 over both levels; None where a run lacks the inner one, or the groups show
+            no spread.
         note: What the interval covers and what not.
         params: Baseline and candidate of each parameter that differs.
         figures: The same for each figure.
@@ -60,6 +64,7 @@ class Comparison:
     verdict: str
     is_pass: bool
     f1: PairedDifference
+    m1: PairedDifference | None
     note: str
     params: dict[str, tuple[Any, Any]]
     figures: dict[str, tuple[Any, Any]]
@@ -76,15 +81,14 @@ def compare_results(
     """
     check_comparable(baseline, candidate)
     if len(baseline) == len(candidate) == 1:
-        f1 = paired_difference(
-            candidate[0].spans.by_sentence, baseline[0].spans.by_sentence, n_samples=N_SAMPLES, seed=SEED
-        )
+        f1 = resample(candidate[0].spans.by_sentence, baseline[0].spans.by_sentence)
         note = SENTENCES_NOTE
     else:
         f1 = welch_difference(
             [one.metrics["f1"] for one in candidate], [one.metrics["f1"] for one in baseline]
         )
         note = SEEDS_NOTE
+    m1 = compare_m1(baseline, candidate)
     if f1.interval.low > 0:
         verdict = "better"
     elif f1.interval.high < 0:
@@ -95,6 +99,7 @@ def compare_results(
         verdict=verdict,
         is_pass=f1.interval.high >= -max_drop,
         f1=f1,
+        m1=m1,
         note=note,
         params=differing(
             combine([one.params for one in baseline], distinct),
@@ -105,6 +110,27 @@ def compare_results(
             combine([one.figures for one in candidate], fmean),
         ),
     )
+
+
+def compare_m1(baseline: Sequence[Result], candidate: Sequence[Result]) -> PairedDifference | None:
+    """Compare F1 over both levels, as F1 of the outer one is compared; None where that cannot be."""
+    counts = [[one.m1_by_sentence for one in side] for side in (candidate, baseline)]
+    ours, theirs = ([one for one in side if one is not None] for side in counts)
+    if len(ours) < len(candidate) or len(theirs) < len(baseline):
+        return None
+    if len(ours) == len(theirs) == 1:
+        return resample(ours[0], theirs[0])
+    try:
+        return welch_difference(
+            [one.metrics["m1_f1"] for one in candidate], [one.metrics["m1_f1"] for one in baseline]
+        )
+    except IncomparableError:  # without a spread
+        return None
+
+
+def resample(candidate: NDArray[np.int64], baseline: NDArray[np.int64]) -> PairedDifference:
+    """Compare two runs by their counts of each sentence. Shape of both: (n_sentences, 3)."""
+    return paired_difference(candidate, baseline, n_samples=N_SAMPLES, seed=SEED)
 
 
 def check_comparable(baseline: Sequence[Result], candidate: Sequence[Result]) -> None:
@@ -125,6 +151,11 @@ def check_comparable(baseline: Sequence[Result], candidate: Sequence[Result]) ->
                 f"{one.revision} and {first.revision} were scored against other gold tags.",
                 remedy="compare with a revision that has the same corpus.",
             )
+        if find_gold(one) != find_gold(first) and None not in (find_gold(one), find_gold(first)):
+            raise IncomparableError(
+                f"{one.revision} and {first.revision} were scored against other inner gold tags.",
+                remedy="compare with a revision that has the same corpus.",
+            )
         if missing := sorted(first.metrics.keys() - one.metrics.keys() - LEVEL_METRICS):
             raise IncomparableError(
                 f"{one.revision}: {', '.join(missing)} is missing, which {first.revision} has.",
@@ -136,6 +167,11 @@ def check_comparable(baseline: Sequence[Result], candidate: Sequence[Result]) ->
             raise IncomparableError(
                 f"{','.join(names)}: a run stands twice in a group.", remedy="name each run once."
             )
+
+
+def find_gold(result: Result) -> list[int] | None:
+    """Return how many gold spans of both levels each sentence has; None where the inner one is not known."""
+    return None if result.m1_by_sentence is None else result.m1_by_sentence[:, 2].tolist()
 
 
 def welch_difference(candidate: Sequence[float], baseline: Sequence[float]) -> PairedDifference:
@@ -192,11 +228,9 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple
 
 def print_comparison(comparison: Comparison, form: Format, title: str) -> None:
     """Print on standard output, the verdict first."""
-    interval = comparison.f1.interval
-    difference = (
-        f"F1 {comparison.f1.difference:+.4f}, 95 % interval {interval.low:+.4f} to {interval.high:+.4f}, "
-        f"p {comparison.f1.p_value:.3f}"
-    )
+    difference = describe_difference("F1", comparison.f1)
+    if comparison.m1:
+        difference += f"; {describe_difference('both levels (M1)', comparison.m1)}"
     rows = [(name, show(old), show(new), "") for name, (old, new) in comparison.params.items()]
     rows += [
         (name, show(old), show(new), "" if None in (old, new) else show(new - old, sign="+"))
@@ -224,6 +258,12 @@ def print_comparison(comparison: Comparison, form: Format, title: str) -> None:
                 table.add_row(*row)
             console.print(table)
         console.print(comparison.note)
+
+
+def describe_difference(name: str, found: PairedDifference) -> str:
+    """Write a difference with its interval and p-value."""
+    low, high = found.interval.low, found.interval.high
+    return f"{name} {found.difference:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}, p {found.p_value:.3f}"
 
 
 def show(value: object, sign: str = "") -> str:

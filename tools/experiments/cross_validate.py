@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ner.annotation.counts import score_tags
+from ner.annotation.counts import Counts, score_tags
 from ner.core.files import write_text
 from ner.core.params import check_params, read_yaml
 from ner.evaluation.bootstrap import f1_interval
@@ -20,7 +20,7 @@ from ner.sources.corpus import open_corpus
 from ner.sources.settings import DataParams
 from ner.text.splitting import split_text
 from tools.experiments.queue import PARAMS_FILE, Experiment, explain_failures, run_experiments
-from tools.experiments.results import Split, read_headline, read_split_predictions
+from tools.experiments.results import Split, count_both, read_headline, read_split_predictions
 from tools.experiments.seeds import NO_SCORES, parse_settings
 from tools.experiments.worker import LOG
 
@@ -96,11 +96,15 @@ def describe_all(predictions: Sequence[Prediction]) -> str:
     spans = score_tags(
         gold=[one.gold for one in predictions], predicted=[one.predicted for one in predictions]
     )
-    interval = f1_interval(spans.by_sentence, n_samples=N_RESAMPLES, seed=RESAMPLING_SEED)
-    return (
-        f"All {len(predictions)} sentences, each tagged by the run that did not see it: F1 "
-        f"{spans.overall.f1:.4f} (95 % interval {interval.low:.4f} to {interval.high:.4f})"
-    )
+    scores = {"F1": spans.by_sentence}
+    if (both := count_both(predictions, spans)) is not None:
+        scores["both levels (M1)"] = both
+    said = []
+    for name, counts in scores.items():
+        interval = f1_interval(counts, n_samples=N_RESAMPLES, seed=RESAMPLING_SEED)
+        f1 = Counts(*counts.sum(axis=0).tolist()).f1
+        said.append(f"{name} {f1:.4f} (95 % interval {interval.low:.4f} to {interval.high:.4f})")
+    return f"All {len(predictions)} sentences, each tagged by the run that did not see it: {', '.join(said)}"
 
 
 def list_places(overrides: Mapping[str, Any]) -> list[Place]:

@@ -3,18 +3,20 @@
 import json
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.data import DataIndexDirError
 from dvc.scm import RevError
+from numpy.typing import NDArray
 from pygit2 import GitError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -56,7 +58,9 @@ class Result:
         headline: Scores of the split.
         speed: Seconds, throughput and memory, by stage and name.
         words_sha256: Hash of the split's words.
-        spans: Counts of the split's predictions.
+        spans: Counts of the split's predictions, outer level.
+        m1_by_sentence: Counts of both levels for each sentence, those of M1; None where the outer level alone
+            was predicted. Shape: (n_sentences, 3).
     """
 
     revision: str
@@ -65,6 +69,7 @@ class Result:
     speed: dict[str, float]
     words_sha256: str
     spans: SpanScores
+    m1_by_sentence: NDArray[np.int64] | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -105,6 +110,7 @@ def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
         spans = score_tags(
             gold=[one.gold for one in predictions], predicted=[one.predicted for one in predictions]
         )
+        m1 = count_both(predictions, spans)
     speed = {name: value for name, value in speed.items() if not isinstance(value, str)}  # number types
     for name, value in speed.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -117,7 +123,7 @@ def read_result(revision: str, split: Split, *, pull: bool = False) -> Result:
             f"and {PREDICTIONS.format(split=split)} do not belong together.",
             remedy="run dvc repro there and commit.",
         )
-    return Result(revision, flatten(params), headline, speed, words_sha256, spans)
+    return Result(revision, flatten(params), headline, speed, words_sha256, spans, m1)
 
 
 def read_split_predictions(revision: str, split: Split) -> list[Prediction]:
@@ -141,6 +147,19 @@ def read_headline(revision: str) -> dict[Split, Headline]:
         files = DVCFileSystem(rev=None if revision == WORKSPACE else revision)
         headlines = parse_headlines(json.loads(files.read_text(HEADLINE_FILE)), HEADLINE_FILE)
         return {split: headlines[split.value] for split in Split}
+
+
+def count_both(predictions: Sequence[Prediction], outer: SpanScores) -> NDArray[np.int64] | None:
+    """Count both levels of each sentence; None where the inner one was not predicted."""
+    levels = [
+        (one.gold_inner, one.predicted_inner)
+        for one in predictions
+        if one.gold_inner is not None and one.predicted_inner is not None
+    ]
+    if not levels or len(levels) < len(predictions):
+        return None
+    gold, predicted = zip(*levels, strict=True)
+    return outer.by_sentence + score_tags(gold=gold, predicted=predicted).by_sentence
 
 
 def as_incomparable(error: PipelineError, revision: str = "") -> IncomparableError:

@@ -4,14 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from ner.annotation.sentences import Sentence
 from ner.core.errors import PipelineError
 from ner.evaluation.predictions import read_predictions
 from ner.onnx.export import write_onnx_folder
 from ner.onnx.tagger import OnnxTagger, load_text_tagger
+from tests.support.capital_tagger import CapitalTagger
 from tests.support.pipeline_clone import ROOT
 from tools import export
 
@@ -28,18 +32,21 @@ def folder(finished_clone, tmp_path_factory):
 
 @pytest.fixture
 def predictions(finished_clone):
-    """What `evaluate` wrote of the test split."""
-    return read_predictions(finished_clone.root / "data/predictions/test.parquet")
+    """What `evaluate` wrote of both splits; of these, only validation may have inner entities."""
+    folder = finished_clone.root / "data/predictions"
+    return [one for split in ("test", "validation") for one in read_predictions(folder / f"{split}.parquet")]
 
 
 def test_every_word_gets_the_tag_and_the_score_of_the_original(folder, predictions):
-    """Sentences of all lengths, one of several windows and a word without a subtoken among them."""
+    """On both levels; sentences of all lengths, one of several windows, a word without a subtoken."""
     tagged = load_text_tagger(folder, subtokens_per_batch=BUDGET).tag_words(
         [one.words for one in predictions]
     )
     assert [one.tags for one in tagged] == [one.predicted for one in predictions]
+    assert [one.inner.tags for one in tagged] == [one.predicted_inner for one in predictions]
     for one, prediction in zip(tagged, predictions, strict=True):
         assert one.scores == pytest.approx(prediction.scores, abs=1e-4)
+        assert one.inner.scores == pytest.approx(prediction.scores_inner, abs=1e-4)
     assert len({len(one.words) for one in predictions}) > 5
 
 
@@ -54,13 +61,15 @@ def test_int8_agrees_in_nearly_all_words_and_is_smaller(folder, finished_clone, 
     tagged = load_text_tagger(tmp_path, subtokens_per_batch=BUDGET).tag_words(
         [one.words for one in predictions]
     )
-    pairs = [
-        (ours, theirs)
+    outer = [(one.tags, prediction.predicted) for one, prediction in zip(tagged, predictions, strict=True)]
+    inner = [
+        (one.inner.tags, prediction.predicted_inner)
         for one, prediction in zip(tagged, predictions, strict=True)
-        for ours, theirs in zip(one.tags, prediction.predicted, strict=True)
     ]
-    assert sum(ours == theirs for ours, theirs in pairs) > 0.95 * len(pairs)
-    assert any(ours != "O" for ours, _ in pairs)
+    for level in (outer, inner):
+        pairs = [pair for sentence in level for pair in zip(*sentence, strict=True)]
+        assert sum(ours == theirs for ours, theirs in pairs) > 0.95 * len(pairs)
+    assert any(tag != "O" for tags, _ in outer for tag in tags)
     assert b"MatMulInteger" in (tmp_path / "model.onnx").read_bytes()
     assert b"MatMulInteger" not in (folder / "model.onnx").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in folder.iterdir()}
@@ -111,6 +120,27 @@ def test_the_command_writes_the_folder_and_compares_it(folder, finished_clone, m
     assert f"{scores['words']} of {scores['words']}" in result.output
     assert result.output.count(f"{scores['f1']:.4f}") == 2
     assert {path.name for path in tmp_path.iterdir()} == {"o"}
+
+
+def test_a_word_is_tagged_alike_if_all_its_levels_are(monkeypatch):
+    """Here the exported tagger finds no inner entity where the other finds one, at its last word."""
+    taggers = iter([CapitalTagger(n_levels=2), CapitalTagger(n_levels=2)])
+
+    def load(folder):
+        tagger = next(taggers)
+        if folder == Path("onnx"):
+            tag_words = tagger.tag_words
+            tagger.tag_words = lambda sentences: [
+                replace(one, inner=replace(one.inner, tags=["O"] * len(one.tags)))
+                for one in tag_words(sentences)
+            ]
+        return tagger
+
+    monkeypatch.setattr(export, "load_text_tagger", load)
+    words = ["In", "Bad", "Ems"]
+    sentence = Sentence("0", "", words, ["O", "B-LOC", "I-LOC"], ["O"] * 3)
+    table = export.compare_taggers(Path("ner"), Path("onnx"), [sentence])
+    assert list(table.columns[1].cells) == ["3 of 3", "2 of 3"]
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,25 @@ def test_tags_without_a_label_get_one_that_can_be_renamed(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("inner", "is_said"),
+    [pytest.param("B-LOC", True, id="nested"), pytest.param("O", False, id="an-empty-level")],
+)
+def test_a_file_without_an_inner_level_takes_it_from_the_corpus_and_that_is_said(
+    tmp_path, caplog, inner, is_said
+):
+    """Its sentences would teach and score that nothing lies inside."""
+    nested = f"1\tUni\tB-ORG\tO\n2\tJena\tI-ORG\t{inner}\n"
+    write_files(tmp_path, train_tsv=nested, dev_tsv=nested, test_conll=SENTENCE)
+    _, splits, _ = read(tmp_path)
+    assert [split[0].inner for split in splits.values()] == [None] * 3
+    lines = [one for one in caplog.messages if "inside others are left out of the whole corpus" in one]
+    assert [f"{tmp_path}/test.conll (1 in all)" in one for one in lines] == [True] * is_said
+    (tmp_path / "test.conll").unlink()
+    write_files(tmp_path, test_tsv=nested)
+    assert read(tmp_path)[1]["test"][0].inner == ["O", inner]
+
+
+@pytest.mark.parametrize(
     ("name", "content"),
     [
         pytest.param("conll", "Köln B-LOC\nist O\n", id="columns"),

@@ -82,9 +82,14 @@ TEXT = "hier ist wohl schon lange alles ganz klar. Frau X aus Bad Ems kommt\n\nk
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path):
+def n_levels():
+    return 1
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, n_levels):
     """Let capitalised words be names; the score of words of one letter is low."""
-    monkeypatch.setattr(doubtful, "load", lambda *_: CapitalTagger())
+    monkeypatch.setattr(doubtful, "load", lambda *_, levels: CapitalTagger(n_levels, levels=levels))
     monkeypatch.chdir(tmp_path)
     Path("in.txt").write_text(TEXT, encoding="utf-8")
 
@@ -128,6 +133,37 @@ def test_conll_is_read_back_as_a_corpus(run):
     run("--format", "conll", "--output", "out.conll")
     first, _ = read_sentences(Path("out.conll"))
     assert [" ".join(first.words[one.start : one.end]) for one in decode_spans(first.outer)] == NAMES
+
+
+@pytest.mark.parametrize("n_levels", [2])
+@pytest.mark.parametrize(
+    ("form", "name"), [("doccano", "a.jsonl"), ("label-studio", "a.json"), ("prodigy", "a.jsonl")]
+)
+def test_entities_of_both_levels_are_exported_and_read_back_as_such(run, form, name):
+    """What a tool exports again: of Label Studio, the accepted predictions."""
+    run("--format", form, "--output", name)
+    text = Path(name).read_text(encoding="utf-8").replace('"predictions"', '"annotations"')
+    Path(name).write_text(text, encoding="utf-8")
+    first, _ = read_sentences(Path(name))
+    found = [
+        [(" ".join(first.words[one.start : one.end]), one.label) for one in decode_spans(tags)]
+        for tags in (first.outer, first.inner)
+    ]
+    assert found == [[(one, "PER") for one in NAMES], [("X", "LOC"), ("Ems", "LOC")]]
+
+
+@pytest.mark.parametrize("n_levels", [2])
+def test_each_region_of_label_studio_has_an_id_of_its_own(run):
+    regions = [one for task in json.loads(run("--format", "label-studio")) for one in task["predictions"]]
+    ids = [one["id"] for prediction in regions for one in prediction["result"]]
+    assert len(set(ids)) == len(ids) == 4
+
+
+@pytest.mark.parametrize("n_levels", [2])
+@pytest.mark.parametrize("form", ["doccano", "label-studio", "prodigy", "conll"])
+def test_level_outer_gives_flat_output_in_every_format(run, form):
+    assert "LOC" not in run("--format", form, "--level", "outer")
+    assert ("LOC" in run("--format", form)) == (form != "conll")
 
 
 def test_no_more_sentences_than_asked_for_and_none_too_short(run):

@@ -7,10 +7,11 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from pygit2 import GitError
 
-from ner.annotation.counts import score_spans
+from ner.annotation.counts import Counts, score_spans
 from ner.annotation.spans import Span
 from ner.evaluation.headline import Headline
 from ner.evaluation.predictions import read_predictions, write_predictions
@@ -132,6 +133,63 @@ def test_the_interval_of_two_groups_is_welchs():
 def test_groups_without_a_spread_are_not_comparable(before, after, message):
     with pytest.raises(IncomparableError, match=message):
         compare_results(group_with(*before, name="a"), group_with(*after, name="b"), max_drop=0.5)
+
+
+def with_inner(result, n_found, gold=1):
+    """Give each sentence an inner name, of which the tagger finds the first `n_found`."""
+    inner = np.array([(index < n_found, index < n_found, gold) for index in range(len(GOLD))])
+    counts = result.spans.by_sentence + inner
+    m1 = Counts(*counts.sum(axis=0).tolist()).f1
+    headline = replace(result.headline, inner_f1=0.5, m1_f1=m1)
+    return replace(result, headline=headline, m1_by_sentence=counts)
+
+
+def test_both_levels_are_compared_with_an_interval_and_the_outer_one_decides(capsys):
+    sides = [[with_inner(result_with(300), n)] for n in (300, 100)]
+    comparison = compare_results(*sides, max_drop=0.01)
+    assert (comparison.verdict, comparison.is_pass) == ("no difference that the data can show", True)
+    assert comparison.m1.difference == pytest.approx(2 / 3 - 6 / 7)
+    assert comparison.m1.interval.low < comparison.m1.difference < comparison.m1.interval.high < 0
+    print_comparison(comparison, Format.TABLE, "x against main")
+    output = capsys.readouterr().out
+    assert re.search(
+        r"F1 \+0.0000, .*; both levels \(M1\) -0.1905, 95 % interval -0.\d{4} to -0.\d{4}, p 0.000", output
+    )
+    assert re.search(r"m1_f1 +│ 0.8571 +│ 0.6667 +│ -0.1905", output)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(
+            (300, 302), (200, 202), (1000 / 1300 + 1008 / 1304 - 1200 / 1400 - 1208 / 1404) / 2, id="both"
+        ),
+        pytest.param((300, 302), (None, 202), None, id="a-run-of-the-outer-level"),
+    ],
+)
+def test_groups_of_both_levels_are_compared_by_their_means(before, after, expected):
+    """Each run finds 300 or 302 outer names."""
+    sides = [
+        [
+            with_inner(one, n) if n else one
+            for one, n in zip(group_with(300, 302, name=name), found, strict=True)
+        ]
+        for name, found in (("a", before), ("b", after))
+    ]
+    m1 = compare_results(*sides, max_drop=0.5).m1
+    assert (m1 and m1.difference) == (expected and pytest.approx(expected))
+
+
+def test_a_run_of_the_outer_level_is_compared_with_one_of_both():
+    comparison = compare_results([result_with(300)], [with_inner(result_with(300), 200)], max_drop=0.5)
+    assert comparison.m1 is None
+    assert comparison.figures["m1_f1"] == (None, pytest.approx(1000 / 1300))
+
+
+def test_other_gold_tags_of_the_inner_level_are_not_comparable():
+    sides = [[with_inner(result_with(300), 200, gold=gold)] for gold in (1, 2)]
+    with pytest.raises(IncomparableError, match="against other inner gold tags"):
+        compare_results(*sides, max_drop=0.5)
 
 
 def test_a_run_counts_once_in_its_group():

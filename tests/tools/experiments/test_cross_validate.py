@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -78,6 +79,17 @@ def test_all_sentences_together_are_scored_by_their_counts():
     """Right: 2 + 1 of the label's sentence; predicted 6, gold 6."""
     said = describe_all([RIGHT, LABEL, MISSED, SPURIOUS])
     assert said.startswith("All 4 sentences, each tagged by the run that did not see it: F1 0.6000 (95 % ")
+
+
+def test_both_levels_of_all_sentences_are_scored_where_each_run_predicts_them():
+    """Outer: 2 right, 2 predicted, 3 gold; inner: 2 of each."""
+    inner = {"gold_inner": ["O"] * 4 + ["B-LOC", "O"], "predicted_inner": ["O"] * 4 + ["B-LOC", "O"]}
+    both = [replace(one, **inner) for one in (RIGHT, MISSED)]
+    assert re.search(
+        r": F1 0\.8000 \(95 % .*\), both levels \(M1\) 0\.8889 \(95 % interval 0\.\d{4} to 1\.0000\)$",
+        describe_all(both),
+    )
+    assert "M1" not in describe_all([both[0], MISSED]), "a run of the outer level is among them"
 
 
 def test_places_are_in_the_order_of_the_numbers(tmp_path, monkeypatch):

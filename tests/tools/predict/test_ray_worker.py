@@ -84,6 +84,22 @@ def test_names_below_the_score_are_left_out(tmp_path, settings):
     assert [entity["text"] for entity in row["entities"]] == ["Ems"]
 
 
+@pytest.mark.parametrize(
+    ("levels", "inner", "entities"),
+    [
+        pytest.param("both", ["O", "O", "B-LOC"], [("PER", "outer"), ("LOC", "inner")], id="both"),
+        pytest.param("outer", None, [("PER", None)], id="outer"),
+    ],
+)
+def test_a_part_holds_the_levels_that_are_asked_for(tmp_path, settings, levels, inner, entities):
+    (tmp_path / "in.txt").write_text("in Bad Ems\n", encoding="utf-8")
+    (part,) = plan_parts([(tmp_path / "in.txt", 11)], None, 200)
+    tag_part(part, settings(levels=levels), CapitalTagger(2, levels=levels))
+    (row,) = pq.read_table(tmp_path / "out" / name_part(part.number)).to_pylist()
+    assert row.get("predicted_inner") == inner
+    assert [(one["label"], one.get("level")) for one in row["entities"]] == entities
+
+
 def test_a_finished_part_is_checked_against_its_input(tmp_path, settings):
     path = tmp_path / "in.txt"
     path.write_text("Bonn\n", encoding="utf-8")
