@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ner.core.errors import PipelineError
 from ner.core.files import write_json
+from ner.core.inputs import hash_file
 from ner.core.number_types import TaggingPrecision
-from ner.sources.stores import Place, read_folder
+from ner.sources.stores import Place
 from ner.text.text_tagger import Levels
 from tools.predict.manifest import hash_model
 
@@ -36,7 +37,11 @@ class BegunOptions:
         cls, tagger_dir: Place, *, level: Levels, min_score: float, precision: TaggingPrecision
     ) -> "BegunOptions":
         """Read the tagger's files, or of an object store their address, and note the options."""
-        model = hash_model(read_folder(tagger_dir)) if isinstance(tagger_dir, Path) else str(tagger_dir)
+        model = str(tagger_dir)
+        if isinstance(tagger_dir, Path):  # file by file: a large tagger need not fit into memory twice
+            paths = {path.relative_to(tagger_dir).as_posix(): path for path in tagger_dir.rglob("*")}
+            hashes = {name: hash_file(path).encode() for name, path in paths.items() if path.is_file()}
+            model = hash_model(hashes)
         return cls(level.value, min_score, precision, model)
 
     def record(self, output: Path) -> None:
