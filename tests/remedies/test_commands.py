@@ -34,7 +34,7 @@ TAGGER = {"models/ner/config.json": "{}", "models/ner/run_config.json": "{}"}
 def project(monkeypatch, tmp_path):
     """Stand in an empty folder; capitalised words are names."""
     for module in (predict, redact, doubtful):
-        monkeypatch.setattr(module, "load", lambda *_: CapitalTagger())
+        monkeypatch.setattr(module, "load", lambda *_, **__: CapitalTagger())
     monkeypatch.setattr(input_rows, "MAX_ARRAY_BYTES", 60)
     monkeypatch.chdir(tmp_path)
 
