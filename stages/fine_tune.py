@@ -100,7 +100,7 @@ def train_tagger(
     rows = take_share(rows, share=params.train.share, seed=params.seed)
     train_rows = [row for row in rows if row.window.input_ids]  # a sentence may have no subtoken at all
     check_targets(train_rows, tokenized_dir)
-    precision = choose_precision(params.train.precision)
+    precision = broadcast_object_list([choose_precision(params.train.precision)])[0]  # machines may differ
     tag_set = read_tag_set(raw_dir / "validation.parquet")
     has_inner_head = trains_inner_level(params.train.levels, train_rows, tag_set)
     set_seed(params.seed)  # before the heads get their random weights

@@ -73,7 +73,7 @@ GPU, OLD_GPU = {"device": "cuda", "has_bfloat16": True}, {"device": "cuda"}
 @pytest.mark.parametrize(
     ("wanted", "machine", "expected"),
     [
-        pytest.param("auto", CPU, Precision("fp32", "bf16"), id="cpu"),
+        pytest.param("auto", CPU, Precision("bf16", "bf16"), id="cpu"),
         pytest.param("auto", SLOW_CPU, Precision("fp32", "fp32"), id="slow-cpu"),
         pytest.param("auto", {"ratio": 1.4}, Precision("fp32", "fp32"), id="not-clearly-faster"),
         pytest.param("auto", GPU, Precision("bf16", "bf16"), id="gpu"),
