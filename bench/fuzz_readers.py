@@ -47,8 +47,7 @@ from ner.text.splitting import Word, split_text
 WHOLE_WAY = 8  # of so many executions one goes from finding the format to IOB2 and back into a file
 WRITTEN = Layout(2, "\t", 0, 1)
 NO_BLANKS = re.compile(r"\S+")
-# Words that no file of columns can hold; U+FEFF at the beginning of a file is a mark of its encoding.
-UNWRITABLE = re.compile(r"[\t\n]|^ | $|^-DOCSTART-$|^\ufeff")
+UNWRITABLE = re.compile(r"[\t\n]|^ | $|^-DOCSTART-$")  # words that no file of columns can hold
 SHOWN_SIGNS = 300
 
 

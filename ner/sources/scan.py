@@ -16,13 +16,11 @@ class Scan:
     Args:
         pairs: Of each split that there is, how often each tag stands behind each other.
         pool: The sentences of train where splits are cut from it, or of all splits where folds are dealt.
-        has_inner: Whether a sentence has an inner level.
-        inner_tags: The tags of that level.
+        inner_tags: The tags of the inner level; none where no sentence has one.
     """
 
     pairs: dict[str, Counter[Pair]] = field(default_factory=dict)
     pool: Pool | None = None
-    has_inner: bool = False
     inner_tags: set[str] = field(default_factory=set)
 
     @classmethod
@@ -34,12 +32,16 @@ class Scan:
             for number, sentence in enumerate(read()):
                 pairs.update(list_pairs(sentence.outer))
                 if sentence.inner is not None:
-                    scan.has_inner = True
                     scan.inner_tags.update(sentence.inner)
                     pairs.update(list_pairs(sentence.inner))
                 if scan.pool and (is_pooled or split == TRAIN):
                     scan.pool.add(sentence, begins_split=number == 0)
         return scan
+
+    @property
+    def has_inner(self) -> bool:
+        """Whether a sentence has an inner level."""
+        return bool(self.inner_tags)
 
     @property
     def all_pairs(self) -> Counter[Pair]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
-from ner.sources.formats.columns import format_sentence
+from ner.sources.formats.columns import format_sentence, keep_mark
 from tools.doubtful.selection import RankedSentence
 
 SCORE_DIGITS = 6  # what lies behind them depends on the batch
@@ -100,7 +100,9 @@ def format_prodigy(sentences: Sequence[RankedSentence]) -> str:
 
 def format_conll(sentences: Sequence[RankedSentence]) -> str:
     """Write a word and its outer tag a line, and an empty line behind each sentence."""
-    return "".join(format_sentence([word.text for word in one.words], one.tags) for one in sentences)
+    return keep_mark(
+        "".join(format_sentence([word.text for word in one.words], one.tags) for one in sentences)
+    )
 
 
 FORMATS: dict[AnnotationFormat, Callable[[Sequence[RankedSentence]], str]] = {

@@ -155,7 +155,7 @@ def _named_layout(
     if not names and table and is_header(table[0]):
         names = [cell.strip().lower() for cell in table[0]]
     word = next((n for n, name in enumerate(names) if name in WORD_NAMES), None)
-    tag = next((names.index(name) for name in TAG_NAMES if name in names), None)
+    tag = _find_column(names, TAG_NAMES)
     if word is None or tag is None or len(names) != n_columns:
         return None
     number = names.index("id") if declared and "id" in names else None

@@ -143,7 +143,12 @@ def parse_columns(
 
 def format_columns(sentences: Iterable[Sentence], separator: str = "\t") -> str:
     """Write sentences as a word and its outer tag a line, and an empty line behind each."""
-    return "".join(format_sentence(one.words, one.outer, separator) for one in sentences)
+    return keep_mark("".join(format_sentence(one.words, one.outer, separator) for one in sentences))
+
+
+def keep_mark(text: str) -> str:
+    """Let a file whose first word begins with U+FEFF be read back: readers take the first one for a mark."""
+    return f"\ufeff{text}" if text.startswith("\ufeff") else text
 
 
 def format_sentence(words: Iterable[str], tags: Iterable[str], separator: str = "\t") -> str:

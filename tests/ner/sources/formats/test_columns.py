@@ -2,10 +2,11 @@
 
 import pytest
 
+from ner.annotation.sentences import Sentence
 from ner.core.errors import PipelineError
 from ner.sources.conversion import read_splits
 from ner.sources.formats.column_layouts import find_layout
-from ner.sources.formats.columns import read_columns
+from ner.sources.formats.columns import Layout, format_columns, read_columns
 from ner.sources.formats.lines import read_lines
 from ner.text.splitting import split_text
 
@@ -85,6 +86,13 @@ def test_the_word_and_the_tag_are_found(tmp_path, content):
 )
 def test_a_word_is_read_exactly(tmp_path, line, word):
     assert read(tmp_path, f"Ulm B-LOC\n{line}\n")[0][0] == ["Ulm", word]
+
+
+@pytest.mark.parametrize("word", ["Ems", "\ufeffEms", "\ufeff\ufeffEms"])
+def test_a_first_word_comes_back_with_its_marks(tmp_path, word):
+    path = tmp_path / "train.conll"
+    path.write_text(format_columns([Sentence("0", "", [word], ["B-LOC"], None)]), encoding="utf-8")
+    assert [one.words for one in read_columns(path, Layout(2, "\t", 0, 1))] == [[word]]
 
 
 def test_an_empty_word_without_a_tag_is_left_out(tmp_path):
