@@ -1,6 +1,8 @@
 """The command `ner`: each subcommand is a module of its own that is imported when it is called."""
 
+import os
 import sys
+import sysconfig
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -85,7 +87,11 @@ def main() -> None:
 
 
 def run() -> None:
-    """Run the command and end as every command of the project does."""
+    """Run the command, with the programs of its own virtual environment, and end as every command does.
+
+    Called by its path, as `.venv/bin/ner`, it would find no dvc, and a queued run another Python.
+    """
+    os.environ["PATH"] = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     from ner.core.command import run_command  # not before the copy is chosen
 
     run_command(lambda: app(prog_name="ner"))

@@ -12,6 +12,7 @@ OWNER_WORDS = ("dubious ownership", "is not owned by current user")
 REMEDIES = {
     "Unable to read RWLock-file": LOCK_REMEDY,
     "RWLock-file": LOCK_REMEDY,
+    "Unable to acquire lock": "another dvc works here: wait until it is done, then run it again.",
     "getpwuid": "the user id has no name on this machine: export USER=me (any name), then run it again.",
 }
 
@@ -25,9 +26,8 @@ def explain_refusal(subject: str, reason: str, *, remedy: str = "fix what DVC na
             shown.
         remedy: What helps where the reason is none of those that are known.
     """
-    lines = [line.removeprefix("ERROR: ") for line in reason.splitlines() if line.strip()] or [
-        "no reason given"
-    ]
+    said = [line.removeprefix("ERROR: ").rstrip(". ") for line in reason.splitlines()]
+    lines = [line for line in said if line] or ["no reason given"]
     for words in OWNER_WORDS:
         for line in lines:
             if words in line:

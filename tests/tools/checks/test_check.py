@@ -1,7 +1,10 @@
 """The committed results are checked against the code without data, models or a network."""
 
+import fcntl
+import os
 import re
 import shutil
+import sys
 
 import pytest
 
@@ -77,6 +80,20 @@ def test_a_lock_that_a_killed_dvc_left_empty_is_named_with_what_to_remove(clone)
     remedy = re.search(r"Unable to read RWLock-file.* (rm \S+) and run it again", output)[1]
     clone.run("bash", "-c", remedy)
     assert "are what this code" in clone.run("python", "-m", "tools", "check")
+
+
+def test_a_dvc_that_works_here_is_waited_for(clone):
+    with (clone.root / ".dvc/tmp/lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        output = clone.run("python", "-m", "tools", "check", status=1)
+    assert re.search(
+        r"Unable to acquire lock\..* Remedy: another dvc works here: wait until it is done", output
+    )
+    assert "are what this code" in clone.run("python", "-m", "tools", "check")
+
+
+def test_the_command_finds_dvc_where_no_virtual_environment_is_active(clone):
+    assert "are what this code" in clone.run(sys.executable, "-m", "tools", "check", PATH=os.defpath)
 
 
 def test_a_repository_of_another_user_gets_gits_advice(clone):
