@@ -19,6 +19,7 @@ from rich.console import Console
 
 from ner.core.errors import PipelineError
 from ner.core.files import whole_file
+from ner.sources.formats.columns import keep_mark
 from ner.sources.stores import Place, RemoteFile, parse_place, whole_place
 from ner.text.text_tagger import Levels, TaggedText, TextTagger
 from tools.predict.begun_options import BegunOptions
@@ -300,9 +301,12 @@ def open_writer(
         elif output:
             output.parent.mkdir(parents=True, exist_ok=True)
             with output.open("ab" if is_appending else "wb") as file:
-                yield make_line_writer(file, form, tagger, is_terminal=False)
+                yield make_line_writer(file, form, tagger, is_terminal=False, is_begun=is_appending)
         else:
-            yield make_line_writer(sys.stdout.buffer, form, tagger, is_terminal=sys.stdout.isatty())
+            is_terminal = sys.stdout.isatty()
+            yield make_line_writer(
+                sys.stdout.buffer, form, tagger, is_terminal=is_terminal, is_begun=is_terminal
+            )
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -323,8 +327,18 @@ def choose_remedy(error: OSError, output: Path | None, form: OutputFormat) -> st
     return "make room on the disk and run it again, with --resume to go on if the input is split into words."
 
 
-def make_line_writer(stream: BinaryIO, form: OutputFormat, tagger: TextTagger, *, is_terminal: bool) -> Write:
-    """Return a function that writes a chunk as text; nothing that a text holds acts on a terminal."""
+def make_line_writer(
+    stream: BinaryIO, form: OutputFormat, tagger: TextTagger, *, is_terminal: bool, is_begun: bool
+) -> Write:
+    """Return a function that writes a chunk as text; nothing that a text holds acts on a terminal.
+
+    Args:
+        stream: Is written to.
+        form: Of the text; no Parquet.
+        tagger: Names the labels.
+        is_terminal: Whether a person reads it.
+        is_begun: Whether something stands before it, so that it does not begin a file.
+    """
     if form is OutputFormat.TEXT:
         marker = TerminalText(tagger.tagger.tag_set)
         console = Console(file=sys.stdout if is_terminal else io.StringIO(), soft_wrap=True)
@@ -341,7 +355,12 @@ def make_line_writer(stream: BinaryIO, form: OutputFormat, tagger: TextTagger, *
             return picture_controls(line) if is_terminal else line
 
     def write(chunk: Chunk) -> None:
-        stream.write("".join(format_row(row, tagged) for row, tagged in chunk).encode("utf-8"))
+        nonlocal is_begun
+        text = "".join(format_row(row, tagged) for row, tagged in chunk)
+        stream.write(
+            (text if is_begun or form is not OutputFormat.CONLL else keep_mark(text)).encode("utf-8")
+        )
         stream.flush()
+        is_begun = is_begun or text != ""
 
     return write

@@ -281,6 +281,23 @@ def test_a_run_cut_off_at_any_byte_is_resumed_to_the_same_output(form, tmp_path)
         assert (tmp_path / f"out.{form}").read_bytes() == whole
 
 
+@pytest.mark.usefixtures("tagger")
+def test_a_first_word_that_begins_with_a_byte_order_mark_is_read_back(tmp_path):
+    """At the beginning of a file a reader takes U+FEFF for the mark of its encoding."""
+    words = ["\ufeffOrt", "\ufeffEins"]
+    (tmp_path / "in.jsonl").write_text(f"{json.dumps({'tokens': words})}\n" * 2, encoding="utf-8")
+    command = ("--file", "in.jsonl", "--output", "out.conll")
+    run(*command)
+    whole = (tmp_path / "out.conll").read_bytes()
+    run("--file", "out.conll", "--output", "again.jsonl")
+    lines = (tmp_path / "again.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["tokens"] for line in lines] == [words, words]
+    for n_bytes in range(0, len(whole) + 1, 3):
+        (tmp_path / "out.conll").write_bytes(whole[:n_bytes])
+        run(*command, "--resume")
+        assert (tmp_path / "out.conll").read_bytes() == whole
+
+
 def test_finished_rows_are_not_tagged_again(tagger, tmp_path):
     write_corpus(tmp_path / "in.jsonl")
     run("--file", "in.jsonl", "--output", "out.jsonl")
