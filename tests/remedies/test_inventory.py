@@ -94,6 +94,9 @@ BESIDE_THE_CODE: dict[Key, str] = {
         "tools/checks/refusals.py",
         "a killed dvc left it so: see that no dvc runs here, then rm .dvc/tmp/rwlock and run it again.",
     ): (f"{CHECK}test_a_lock_that_a_killed_dvc_left_empty_is_named_with_what_to_remove"),
+    ("tools/checks/refusals.py", "another dvc works here: wait until it is done, then run it again."): (
+        f"{CHECK}test_a_dvc_that_works_here_is_waited_for"
+    ),
     ("tools/checks/check_cache.py", "add --heal, which removes them: {}."): (
         "tests/tools/checks/test_check_cache.py::"
         "test_a_damaged_object_of_the_cache_is_named_healed_and_restored"

@@ -22,7 +22,7 @@ from ner.text.splitting import split_text
 from tools.experiments.queue import PARAMS_FILE, Experiment, explain_failures, run_experiments
 from tools.experiments.results import Split, count_both, read_headline, read_split_predictions
 from tools.experiments.seeds import NO_SCORES, parse_settings
-from tools.experiments.worker import LOG
+from tools.experiments.worker import HOW_TO_WATCH
 
 NAME = "cross_validation"
 SHOWN_SUSPECTS = 10
@@ -55,7 +55,7 @@ def cross_validate(
         for number in range(1, folds + 1)
     ]
     places = list_places(overrides)  # and a corpus that cannot be read ends here
-    console.print(f"{folds} runs; what is not there yet is queued: see dvc queue status and {LOG}")
+    console.print(f"{folds} runs; what is not there yet is queued: {HOW_TO_WATCH}")
     finished = run_experiments(wanted)
     if finished.revisions:
         table = tabulate_folds(finished.revisions)

@@ -31,7 +31,7 @@ from tools.experiments.results import (
     reading,
 )
 from tools.experiments.seeds import parse_seeds, parse_settings
-from tools.experiments.worker import LOG
+from tools.experiments.worker import HOW_TO_WATCH
 
 NAME = "learning_curve"
 OF_SENTENCES = "95 % interval of the scored sentences, of one seed"
@@ -89,7 +89,7 @@ def draw_learning_curve(
         for share in of_shares
         for seed in of_seeds
     }
-    console.print(f"{len(wanted)} runs; what is not there yet is queued: see dvc queue status and {LOG}")
+    console.print(f"{len(wanted)} runs; what is not there yet is queued: {HOW_TO_WATCH}")
     finished = run_experiments(list(wanted.values()))
     points = []
     for share in of_shares:

@@ -19,7 +19,7 @@ from ner.core.params import flatten, read_yaml, suggest_key
 from tools.checks.check import find_changed_results, find_stale_stages
 from tools.checks.refusals import explain_refusal
 from tools.experiments.results import WORKSPACE
-from tools.experiments.worker import end_abandoned_runs, list_under_way, run_queue
+from tools.experiments.worker import end_abandoned_runs, list_under_way, run_queue, wait_for_idle_worker
 
 PARAMS_FILE = Path("params.yaml")
 KEY_LENGTH = 10
@@ -76,6 +76,7 @@ def run_experiments(wanted: Sequence[Experiment]) -> Finished:
     if missing:
         check_cache_place()
         end_abandoned_runs()
+        wait_for_idle_worker()
         under_way = list_under_way()
         for one in missing:
             if names[one.label] not in under_way:

@@ -26,7 +26,7 @@ from tools.experiments.queue import (
     run_experiments,
 )
 from tools.experiments.results import WORKSPACE, Split, read_headline
-from tools.experiments.worker import LOG
+from tools.experiments.worker import HOW_TO_WATCH
 
 DIGITS = 3  # of a number that is tried: more would be noise in a table
 
@@ -57,7 +57,7 @@ class SearchFile(Params):
     """What to search; `parameters` gets its fields from the names that stand there."""
 
     trials: PositiveInt = Field(description="Points tried in all.")
-    batch: PositiveInt = Field(description="Points queued at once.")
+    batch: PositiveInt = Field(description="Points drawn and queued at once.")
     seed: int = Field(ge=0, description="Seed of the sampler.")
     parameters: Any = Field(description="Ranges by section.key.")
 
@@ -80,7 +80,7 @@ def search(
         trials = [study.ask(space) for _ in range(start, min(start + settings.batch, settings.trials))]
         points = {f"trial {trial.number + 1}": round_point(trial.params) for trial in trials}
         first_label = {str(point): label for label, point in reversed(points.items())}
-        console.print(f"{', '.join(points)} of {settings.trials}; see dvc queue status and {LOG}")
+        console.print(f"{', '.join(points)} of {settings.trials}; {HOW_TO_WATCH}")
         finished = run_experiments(
             [Experiment(label, "search", points[label]) for label in first_label.values()]
         )

@@ -13,7 +13,7 @@ from ruamel.yaml.error import YAMLError
 from ner.core.errors import PipelineError
 from tools.experiments.queue import Experiment, check_names, explain_failures, run_experiments
 from tools.experiments.results import Split, read_headline
-from tools.experiments.worker import LOG
+from tools.experiments.worker import HOW_TO_WATCH
 
 NO_SCORES = ("f1_low", "f1_high", "words", "sentences", "repaired_tags")  # in a table of means
 
@@ -33,7 +33,7 @@ def run_seeds(
     wanted = [
         Experiment(f"seed {seed}", f"seed-{seed}", {**overrides, "seed": seed}) for seed in parse_seeds(seeds)
     ]
-    console.print(f"{len(wanted)} runs; what is not there yet is queued: see dvc queue status and {LOG}")
+    console.print(f"{len(wanted)} runs; what is not there yet is queued: {HOW_TO_WATCH}")
     finished = run_experiments(wanted)
     if finished.revisions:
         print_scores(console, finished.revisions)

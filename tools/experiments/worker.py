@@ -1,7 +1,9 @@
 """DVC's worker: run the queue, and never wait for a worker that is dead.
 
-`dvc exp run --run-all` waits for ever for a run whose worker was killed, and for one that failed before it
-began. What the queue itself records is asked beside it.
+`dvc queue start` starts it, and what the queue records is asked until the runs are done. `dvc exp run
+--run-all` would wait for ever for a run whose worker was killed, and for one that failed before it began; it
+holds DVC's lock meanwhile, so that no other command of DVC's works, and where it is ended the worker has the
+lock until it ends too.
 """
 
 import logging
@@ -9,13 +11,16 @@ import subprocess
 import time
 from collections.abc import Collection
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from dvc.repo import Repo
 
 from ner.core.errors import PipelineError
+from tools.checks.refusals import explain_refusal
 
-LOG = Path(".dvc/tmp/experiments.log")
-POLL_SECONDS = 5.0
+WORKER_LOG = Path(".dvc/tmp/exps/celery/dvc-exp-worker-1.out")
+HOW_TO_WATCH = "dvc queue status shows how it goes, dvc queue logs NAME what it prints"
+POLL_SECONDS = 2.0
 SILENCE_SECONDS = 180.0  # without a worker, while runs are under way; one needs seconds to start
 UNDER_WAY = ("Queued", "Running")
 
@@ -35,6 +40,16 @@ def has_worker() -> bool:
     """Return whether a worker answers, which takes a second where none does."""
     with Repo() as repo:
         return bool(repo.experiments.celery_queue.worker_status())
+
+
+def wait_for_idle_worker() -> None:
+    """Wait until a worker without work has ended, which it does about ten seconds after its last run.
+
+    In the half second between its decision and its end it takes a run that is queued just then and never
+    runs it (DVC 3.67).
+    """
+    while not list_under_way() and has_worker():
+        time.sleep(POLL_SECONDS)
 
 
 def end_abandoned_runs() -> list[str]:
@@ -59,37 +74,27 @@ def end_abandoned_runs() -> list[str]:
 def run_queue(names: Collection[str]) -> None:
     """Run all that is queued, one at a time, and wait for the experiments called `names`.
 
-    The output goes to a file: DVC's worker outlives the command by some seconds and would hold a pipe open.
-
     Raises:
-        PipelineError: If no worker lives though runs are under way.
+        PipelineError: If DVC refuses to start its worker, or none lives though runs are under way.
     """
-    LOG.parent.mkdir(parents=True, exist_ok=True)
-    with LOG.open("w", encoding="utf-8") as log:
-        command = ["dvc", "exp", "run", "--run-all"]
-        follower = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603
-        try:
-            _wait_for(names, follower)
-        finally:
-            follower.terminate()
-            follower.wait()
-
-
-def _wait_for(names: Collection[str], follower: subprocess.Popen[bytes]) -> None:
-    """Wait until the queue holds none of `names`, or its follower ends."""
+    _start_worker()
     last_sign = time.monotonic()
-    while True:
-        try:
-            follower.wait(POLL_SECONDS)
-            return
-        except subprocess.TimeoutExpired:
-            pass
-        if not list_under_way() & set(names):
-            return
+    while list_under_way() & set(names):
         if has_worker():
             last_sign = time.monotonic()
         elif time.monotonic() - last_sign > SILENCE_SECONDS:
             raise PipelineError(
-                f"DVC's worker ended, or did not start, for {SILENCE_SECONDS:.0f} s; {LOG} may say why.",
+                f"DVC's worker ended or did not start ({SILENCE_SECONDS:.0f} s); {WORKER_LOG} may say why.",
                 remedy="run the same command again: it begins what was under way anew.",
             )
+        time.sleep(POLL_SECONDS)
+
+
+def _start_worker() -> None:
+    """Start the worker, if none lives. It outlives the command by some seconds and would hold a pipe open."""
+    with TemporaryFile("w+", encoding="utf-8") as said:
+        command = ["dvc", "queue", "start"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False)  # noqa: S603
+        if done.returncode:
+            said.seek(0)
+            raise explain_refusal("dvc queue start fails", said.read())

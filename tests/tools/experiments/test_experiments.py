@@ -9,13 +9,21 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ner.core.errors import PipelineError
 from tests.support.pipeline_clone import ROOT, Clone, stages_run
 from tools.experiments import search, seeds, worker
-from tools.experiments.queue import check_cache_place, make_key, read_inputs, write_override
+from tools.experiments.queue import (
+    Experiment,
+    check_cache_place,
+    make_key,
+    read_inputs,
+    run_experiments,
+    write_override,
+)
 
 CHEAP = "evaluate.bootstrap_samples"  # reruns the last two stages alone
 
@@ -182,13 +190,13 @@ def test_a_run_whose_worker_was_killed_is_ended_and_said(monkeypatch, caplog, wo
     ("under_way", "has_worker", "message"),
     [
         pytest.param({"b"}, False, None, id="failed-before-it-began"),
-        pytest.param({"a"}, False, "DVC's worker ended, or did not start", id="no-worker"),
+        pytest.param({"a"}, False, "DVC's worker ended or did not start", id="no-worker"),
     ],
 )
 def test_nothing_waits_for_ever(repository, monkeypatch, under_way, has_worker, message):
-    """DVC's own command does; here it is one that never ends."""
+    """A run whose worker was killed counts as running for ever; here DVC starts none."""
     (repository.root / "bin").mkdir()
-    (repository.root / "bin/dvc").write_text("#!/bin/sh\nexec sleep 600\n")
+    (repository.root / "bin/dvc").write_text("#!/bin/sh\n")
     (repository.root / "bin/dvc").chmod(0o755)
     monkeypatch.setenv("PATH", str(repository.root / "bin"), prepend=os.pathsep)
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
@@ -197,6 +205,42 @@ def test_nothing_waits_for_ever(repository, monkeypatch, under_way, has_worker, 
     monkeypatch.setattr(worker, "has_worker", lambda: has_worker)
     with pytest.raises(PipelineError, match=message) if message else nullcontext():
         worker.run_queue(["a"])
+
+
+@pytest.mark.parametrize(
+    ("under_way", "workers", "n_waits"),
+    [
+        pytest.param(set(), [False], 0, id="none"),
+        pytest.param(set(), [True, True, False], 2, id="idle"),
+        pytest.param({"seed-1"}, [True], 0, id="busy"),
+    ],
+)
+def test_nothing_is_queued_while_a_worker_without_work_ends(monkeypatch, under_way, workers, n_waits):
+    """It would take the run and never run it (DVC 3.67)."""
+    waits = []
+    monkeypatch.setattr(worker, "list_under_way", lambda: under_way)
+    monkeypatch.setattr(worker, "has_worker", lambda: workers[len(waits)])
+    monkeypatch.setattr(worker.time, "sleep", waits.append)
+    worker.wait_for_idle_worker()
+    assert waits == [worker.POLL_SECONDS] * n_waits
+
+
+@pytest.mark.slow
+def test_batches_in_a_row_all_run_and_leave_dvc_free_meanwhile(repository):
+    """`dvc exp run --run-all` would hold DVC's lock, and its worker, which ends later, would lose a run."""
+    repository.edit("dvc.yaml", "cp -r", f"python {repository.root}/locked.py {repository.root} && cp -r")
+    (repository.root / "locked.py").write_text(
+        "import fcntl, pathlib, sys\n"
+        "with pathlib.Path(sys.argv[1], '.dvc/tmp/lock').open('a') as lock:\n"
+        "    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+    )
+    repository.run("dvc", "cache", "dir", "--quiet", "--local", str(Path.cwd().parent / "cache"))
+    repository.commit("Start")
+    for batch in ([2, 3], [4], [5]):
+        finished = run_experiments([Experiment(f"{seed}", f"seed-{seed}", {"seed": seed}) for seed in batch])
+        assert finished.failed == {}
+        assert finished.n_started == len(batch)
+    assert len(names(repository)) == 4
 
 
 @pytest.mark.parametrize("text", ["", "1,", "1,x", "-1", "1.5", "1,2,1", "1 2"])
@@ -304,6 +348,9 @@ def test_a_grid_in_the_queue_runs_and_shows_side_by_side(clone):
     shown = clone.run("make", "--silent", "--old-file", ".venv/.run", "experiments", COLUMNS="100")
     assert re.search(r"grid-1.*Success", shown)
     assert all(len(line) <= 100 for line in shown.splitlines())
+    # DVC 3.67 loses a run that is queued while the worker of the last one ends.
+    number = int((clone.root / ".dvc/tmp/exps/celery/dvc-exp-worker-1.pid").read_text())
+    psutil.wait_procs([psutil.Process(number)] if psutil.pid_exists(number) else [], timeout=120)
     clone.run("dvc", "exp", "run", "--queue", "--name", "later", "-S", f"{CHEAP}=40")
     run_quietly(clone, "dvc", "queue", "start")
     # Nothing of DVC's waits for its worker from the start on: each of these questions takes a second.
