@@ -20,12 +20,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 
 from ner.core.command import explain_system_error
 from ner.evaluation.bootstrap import Interval, PairedDifference, paired_difference
 from ner.reporting.pages import escape_markdown
 from tools.experiments.results import LEVEL_METRICS, WORKSPACE, IncomparableError, Result, Split, read_result
+from tools.experiments.tables import make_table
 
 N_SAMPLES, SEED = 2_000, 0  # of the paired bootstrap
 SENTENCES_NOTE = (
@@ -253,7 +253,7 @@ def print_comparison(comparison: Comparison, form: Format, title: str) -> None:
     else:
         console.print(f"{comparison.verdict}: {difference}")
         if rows:
-            table = Table("", "baseline", "candidate", "difference", title=title)
+            table = make_table("", "baseline", "candidate", "difference", title=title)
             for row in rows:
                 table.add_row(*row)
             console.print(table)

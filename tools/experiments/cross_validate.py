@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ner.annotation.counts import Counts, score_tags
 from ner.core.files import write_text
@@ -22,6 +21,7 @@ from ner.text.splitting import split_text
 from tools.experiments.queue import PARAMS_FILE, Experiment, explain_failures, run_experiments
 from tools.experiments.results import Split, count_both, read_headline, read_split_predictions
 from tools.experiments.seeds import NO_SCORES, parse_settings
+from tools.experiments.tables import make_table
 from tools.experiments.worker import HOW_TO_WATCH
 
 NAME = "cross_validation"
@@ -144,7 +144,7 @@ def list_doubtful(predictions: Sequence[Prediction], places: Sequence[Place]) ->
 def print_folds(console: Console, scores: pd.DataFrame) -> None:
     """Show a row a score."""
     title = f"{len(scores.columns) - 2} folds, each the test split once; scores on words"
-    table = Table("score", *map(str, scores.columns), title=title)
+    table = make_table("score", *map(str, scores.columns), title=title)
     for name, row in scores.iterrows():
         table.add_row(str(name), *("-" if pd.isna(value) else f"{value:.4f}" for value in row))
     console.print(table)
@@ -154,7 +154,9 @@ def print_suspects(console: Console, suspects: pd.DataFrame) -> None:
     """Show the first suspects."""
     if suspects.empty:
         return
-    table = Table("label quality", "level", "annotated", "tagged", "place", title="Annotations to look at")
+    table = make_table(
+        "label quality", "level", "annotated", "tagged", "place", title="Annotations to look at"
+    )
     for row in suspects.to_dict("records"):
         annotated, tagged = (
             f"{row[text]} ({row[f'{text}_label']})" if row[text] else "nothing"

@@ -13,7 +13,6 @@ import typer
 from dvc.api import DVCFileSystem
 from matplotlib.figure import Figure
 from rich.console import Console
-from rich.table import Table
 
 from ner.core.errors import PipelineError
 from ner.core.files import write_text
@@ -31,6 +30,7 @@ from tools.experiments.results import (
     reading,
 )
 from tools.experiments.seeds import parse_seeds, parse_settings
+from tools.experiments.tables import make_table
 from tools.experiments.worker import HOW_TO_WATCH
 
 NAME = "learning_curve"
@@ -179,7 +179,7 @@ def advise(points: Sequence[Point], comparison: Comparison | None) -> str:
 
 def print_points(console: Console, points: Sequence[Point], title: str) -> None:
     """Show a row a share."""
-    table = Table("share", "sentences", "F1", "low", "high", "runs", title=title)
+    table = make_table("share", "sentences", "F1", "low", "high", "runs", title=title)
     for one in points:
         figures = (f"{value:.4f}" for value in (one.f1, one.interval.low, one.interval.high))
         table.add_row(f"{one.share:g}", str(one.n_sentences), *figures, ", ".join(one.revisions))

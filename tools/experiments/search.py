@@ -14,7 +14,6 @@ from optuna.distributions import (
 from optuna.trial import TrialState
 from pydantic import Field, PositiveInt, create_model
 from rich.console import Console
-from rich.table import Table
 
 from ner.core.errors import PipelineError
 from ner.core.params import Params, check_params, read_yaml
@@ -26,6 +25,7 @@ from tools.experiments.queue import (
     run_experiments,
 )
 from tools.experiments.results import WORKSPACE, Split, read_headline
+from tools.experiments.tables import make_table
 from tools.experiments.worker import HOW_TO_WATCH
 
 DIGITS = 3  # of a number that is tried: more would be noise in a table
@@ -165,7 +165,10 @@ def print_ranking(
     ranked = sorted(scores.items(), key=lambda item: -item[1][0])
     if not ranked:
         return
-    table = Table("rank", "validation F1", *parameters, "experiment", title="By F1 of the validation split")
+    table = make_table(
+        "rank", "validation F1", *parameters, "experiment", title="By F1 of the validation split"
+    )
+    table.columns[-1].no_wrap = True  # a name is there to be copied
     for rank, (revision, (f1, point)) in enumerate(ranked, 1):
         table.add_row(str(rank), f"{f1:.4f}", *(str(point[name]) for name in parameters), revision)
     console.print(table)

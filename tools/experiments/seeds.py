@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from ner.core.errors import PipelineError
 from tools.experiments.queue import Experiment, check_names, explain_failures, run_experiments
 from tools.experiments.results import Split, read_headline
+from tools.experiments.tables import make_table
 from tools.experiments.worker import HOW_TO_WATCH
 
 NO_SCORES = ("f1_low", "f1_high", "words", "sentences", "repaired_tags")  # in a table of means
@@ -86,7 +86,9 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
 def print_scores(console: Console, revisions: Mapping[str, str]) -> None:
     """Show mean, standard deviation and each run, by split and score."""
     headlines = [read_headline(revision) for revision in revisions.values()]
-    table = Table("split", "score", "mean", "sd", *revisions, title=f"{len(revisions)} runs, scores on words")
+    table = make_table(
+        "split", "score", "mean", "sd", *revisions, title=f"{len(revisions)} runs, scores on words"
+    )
     for split in Split:
         scores = [headline[split].to_dict() for headline in headlines]
         names = [name for name in scores[0] if name not in NO_SCORES and all(name in one for one in scores)]

@@ -1,5 +1,6 @@
 """Experiments end to end: the real dvc and the README's ways of working."""
 
+import io
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from rich.console import Console
 
 from ner.core.errors import PipelineError
 from tests.support.pipeline_clone import ROOT, Clone, stages_run
@@ -279,6 +281,16 @@ def test_a_search_file_that_is_wrong_ends_in_one_line(tmp_path, old, new, messag
 
 def test_numbers_are_rounded_before_they_are_tried():
     assert search.round_point({"a": 0.00012345, "b": 3, "c": "x"}) == {"a": 0.000123, "b": 3, "c": "x"}
+
+
+def test_a_narrow_terminal_shows_whole_names_and_figures():
+    """Beside the best run, whose command is printed, the others may be wanted too."""
+    shown = io.StringIO()
+    point = {"train.lr": 0.000482, "train.batch_size": 32, "train.weight_decay": 0.0071}
+    scores = {f"search-24823dc6a{number}": (0.8877, point) for number in range(3)}
+    search.print_ranking(Console(file=shown, width=80), scores, list(point))
+    assert all(f" {name} " in shown.getvalue() for name in scores)
+    assert "…" not in shown.getvalue()
 
 
 def test_the_projects_own_search_file_is_right():
