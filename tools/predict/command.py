@@ -304,9 +304,7 @@ def open_writer(
                 yield make_line_writer(file, form, tagger, is_terminal=False, is_begun=is_appending)
         else:
             is_terminal = sys.stdout.isatty()
-            yield make_line_writer(
-                sys.stdout.buffer, form, tagger, is_terminal=is_terminal, is_begun=is_terminal
-            )
+            yield make_line_writer(sys.stdout.buffer, form, tagger, is_terminal=is_terminal, is_begun=False)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -337,7 +335,7 @@ def make_line_writer(
         form: Of the text; no Parquet.
         tagger: Names the labels.
         is_terminal: Whether a person reads it.
-        is_begun: Whether something stands before it, so that it does not begin a file.
+        is_begun: Whether rows of an earlier run stand before it.
     """
     if form is OutputFormat.TEXT:
         marker = TerminalText(tagger.tagger.tag_set)
@@ -354,13 +352,14 @@ def make_line_writer(
             line = format_line(row, tagged)
             return picture_controls(line) if is_terminal else line
 
+    begins_file = form is OutputFormat.CONLL and not (is_begun or is_terminal)
+
     def write(chunk: Chunk) -> None:
-        nonlocal is_begun
+        nonlocal begins_file
         text = "".join(format_row(row, tagged) for row, tagged in chunk)
-        stream.write(
-            (text if is_begun or form is not OutputFormat.CONLL else keep_mark(text)).encode("utf-8")
-        )
+        if begins_file and text:
+            text, begins_file = keep_mark(text), False
+        stream.write(text.encode("utf-8"))
         stream.flush()
-        is_begun = is_begun or text != ""
 
     return write

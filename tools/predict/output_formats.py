@@ -213,16 +213,14 @@ def read_records(stream: BinaryIO, form: OutputFormat) -> Iterator[tuple[int, st
     Raises:
         ValueError: If a whole record is none that this module writes.
     """
-    end = 0
-    if form is OutputFormat.TSV:
-        for end, block in read_written_blocks(stream):
-            yield end, germeval.read_words(block)
-        return
-    if form is OutputFormat.CONLL:
+    if form is not OutputFormat.JSONL:
         for number, (end, block) in enumerate(read_written_blocks(stream)):
-            words = [line.split("\t")[0] for line in block]
-            yield end, [words[0].removeprefix("\ufeff"), *words[1:]] if number == 0 and words else words
+            if number == 0 and block:
+                block[0] = block[0].removeprefix("\ufeff")  # what `keep_mark` put there
+            is_germeval = form is OutputFormat.TSV
+            yield end, germeval.read_words(block) if is_germeval else [line.split("\t")[0] for line in block]
         return
+    end = 0
     for raw in stream:
         if not raw.endswith(b"\n"):
             return
