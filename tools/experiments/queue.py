@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from ner.core.errors import PipelineError, summarise_error
 from ner.core.params import flatten, read_yaml, suggest_key
 from tools.checks.check import find_changed_results, find_stale_stages
 from tools.checks.refusals import explain_refusal
+from tools.experiments.dvc_call import call_dvc
 from tools.experiments.results import WORKSPACE
 from tools.experiments.worker import end_abandoned_runs, list_under_way, run_queue, wait_for_idle_worker
 
@@ -211,18 +211,6 @@ def write_override(value: Any) -> str:  # noqa: ANN401 - of params.yaml
     if isinstance(value, list):
         return f"[{', '.join(map(write_override, value))}]"
     return json.dumps(value)
-
-
-def call_dvc(*arguments: str) -> str:
-    """Run a command of DVC's and return what it printed.
-
-    Raises:
-        PipelineError: If it fails, with DVC's reason.
-    """
-    done = subprocess.run(["dvc", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
-    if done.returncode:
-        raise explain_refusal(f"dvc {' '.join(arguments)} fails", done.stderr)
-    return done.stdout
 
 
 def explain_failures(failed: Mapping[str, str]) -> PipelineError:

@@ -7,16 +7,14 @@ lock until it ends too.
 """
 
 import logging
-import subprocess
 import time
 from collections.abc import Collection
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from dvc.repo import Repo
 
 from ner.core.errors import PipelineError
-from tools.checks.refusals import explain_refusal
+from tools.experiments.dvc_call import call_dvc
 
 WORKER_LOG = Path(".dvc/tmp/exps/celery/dvc-exp-worker-1.out")
 HOW_TO_WATCH = "dvc queue status shows how it goes, dvc queue logs NAME what it prints"
@@ -77,7 +75,7 @@ def run_queue(names: Collection[str]) -> None:
     Raises:
         PipelineError: If DVC refuses to start its worker, or none lives though runs are under way.
     """
-    _start_worker()
+    call_dvc("queue", "start")  # no worker, if one lives
     last_sign = time.monotonic()
     while list_under_way() & set(names):
         if has_worker():
@@ -88,13 +86,3 @@ def run_queue(names: Collection[str]) -> None:
                 remedy="run the same command again: it begins what was under way anew.",
             )
         time.sleep(POLL_SECONDS)
-
-
-def _start_worker() -> None:
-    """Start the worker, if none lives. It outlives the command by some seconds and would hold a pipe open."""
-    with TemporaryFile("w+", encoding="utf-8") as said:
-        command = ["dvc", "queue", "start"]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False)  # noqa: S603
-        if done.returncode:
-            said.seek(0)
-            raise explain_refusal("dvc queue start fails", said.read())

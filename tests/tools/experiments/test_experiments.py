@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -362,7 +362,8 @@ def test_a_grid_in_the_queue_runs_and_shows_side_by_side(clone):
     assert all(len(line) <= 100 for line in shown.splitlines())
     # DVC 3.67 loses a run that is queued while the worker of the last one ends.
     number = int((clone.root / ".dvc/tmp/exps/celery/dvc-exp-worker-1.pid").read_text())
-    psutil.wait_procs([psutil.Process(number)] if psutil.pid_exists(number) else [], timeout=120)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(number).wait(timeout=120)
     clone.run("dvc", "exp", "run", "--queue", "--name", "later", "-S", f"{CHEAP}=40")
     run_quietly(clone, "dvc", "queue", "start")
     # Nothing of DVC's waits for its worker from the start on: each of these questions takes a second.
