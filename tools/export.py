@@ -18,6 +18,7 @@ from ner.core.files import whole_folder
 from ner.onnx.export import write_onnx_folder
 from ner.onnx.tagger import MODEL, load_text_tagger
 from ner.tagging.decoding import TaggedWords
+from tools.tables import make_table
 
 TAGGER_DIR = Path("models/ner")
 CARD = Path("metrics/report/MODEL_CARD.md")
@@ -129,7 +130,7 @@ def compare_taggers(original: Path, exported: Path, sentences: list[Sentence]) -
     n_words = sum(map(len, words))
     reference: list[list[tuple[str, ...]]] = []
     f1 = 0.0
-    table = Table("model", "words tagged alike", "F1", "difference", "sentences per second")
+    table = make_table("model", "words tagged alike", "F1", "difference", "sentences per second")
     for folder in (original, exported):
         tagger = load_text_tagger(folder)
         tagger.tag_words(words[:100])  # the first batches are slower

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ner.core.errors import PipelineError
 from ner.evaluation.headline_file import read_headlines
+from tools.tables import make_table
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -24,7 +24,7 @@ def headline() -> None:
     columns = {"precision": "precision", "recall": "recall", "subtoken_f1": "subtoken F1"}
     if all(one.m1_f1 is not None for one in headlines.values()):
         columns |= {"inner_f1": "inner F1", "m1_f1": "M1"}
-    table = Table("split", "F1", "95 % interval", *columns.values(), title="Scores on words")
+    table = make_table("split", "F1", "95 % interval", *columns.values(), title="Scores on words")
     for split, one in sorted(headlines.items()):
         interval = f"{one.f1_low:.4f} to {one.f1_high:.4f}"
         table.add_row(split, f"{one.f1:.4f}", interval, *(f"{getattr(one, name):.4f}" for name in columns))

@@ -25,7 +25,7 @@ from ner.core.command import explain_system_error
 from ner.evaluation.bootstrap import Interval, PairedDifference, paired_difference
 from ner.reporting.pages import escape_markdown
 from tools.experiments.results import LEVEL_METRICS, WORKSPACE, IncomparableError, Result, Split, read_result
-from tools.experiments.tables import make_table
+from tools.tables import make_table
 
 N_SAMPLES, SEED = 2_000, 0  # of the paired bootstrap
 SENTENCES_NOTE = (

@@ -21,8 +21,8 @@ from ner.text.splitting import split_text
 from tools.experiments.queue import PARAMS_FILE, Experiment, explain_failures, run_experiments
 from tools.experiments.results import Split, count_both, read_headline, read_split_predictions
 from tools.experiments.seeds import NO_SCORES, parse_settings
-from tools.experiments.tables import make_table
 from tools.experiments.worker import HOW_TO_WATCH
+from tools.tables import make_table
 
 NAME = "cross_validation"
 SHOWN_SUSPECTS = 10

@@ -30,8 +30,8 @@ from tools.experiments.results import (
     reading,
 )
 from tools.experiments.seeds import parse_seeds, parse_settings
-from tools.experiments.tables import make_table
 from tools.experiments.worker import HOW_TO_WATCH
+from tools.tables import make_table
 
 NAME = "learning_curve"
 OF_SENTENCES = "95 % interval of the scored sentences, of one seed"

@@ -25,8 +25,8 @@ from tools.experiments.queue import (
     run_experiments,
 )
 from tools.experiments.results import WORKSPACE, Split, read_headline
-from tools.experiments.tables import make_table
 from tools.experiments.worker import HOW_TO_WATCH
+from tools.tables import make_table
 
 DIGITS = 3  # of a number that is tried: more would be noise in a table
 

@@ -12,8 +12,8 @@ from ruamel.yaml.error import YAMLError
 from ner.core.errors import PipelineError
 from tools.experiments.queue import Experiment, check_names, explain_failures, run_experiments
 from tools.experiments.results import Split, read_headline
-from tools.experiments.tables import make_table
 from tools.experiments.worker import HOW_TO_WATCH
+from tools.tables import make_table
 
 NO_SCORES = ("f1_low", "f1_high", "words", "sentences", "repaired_tags")  # in a table of means
 
